@@ -1,0 +1,1 @@
+"""One file per outside thing: the only place that imports an SDK."""

@@ -1,0 +1,1 @@
+"""What makes it a Lambda: settings, wiring, event to request, exception to status, identity, logs."""

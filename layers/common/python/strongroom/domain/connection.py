@@ -1,0 +1,301 @@
+"""What one user (or, in shared mode, the team) allowed at one installation, with its sealed tokens.
+
+A row answers three questions that are kept apart. May it be used: `standing`, compared with what was just read. Which
+tokens are these: `version`. And what stands against it: `reason`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from strongroom.domain import keys
+from strongroom.domain.sealing import Place, destination_hash
+from strongroom.domain.table import Condition, Is, Item, Key, Value, every
+
+RENEWAL_ATTRIBUTES = ("lease", "lease_until", "intent_at", "intents", "retry_at", "failures", "last_error")
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A random grant id, new with every completed authorization, and a number that rises with every change of tokens.
+
+    Opaque on the wire. Every conditional write, message and seal binds both, so that nothing old fits something new.
+    """
+
+    grant: str
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.grant}.{self.n}"
+
+    @classmethod
+    def parse(cls, text: str) -> Version:
+        grant, _, number = text.rpartition(".")
+        return cls(grant, int(number))
+
+    def next(self) -> Version:
+        return Version(self.grant, self.n + 1)
+
+    def unchanged(self) -> Condition:
+        """The row still holds exactly these tokens."""
+        return every(Is("grant", self.grant), Is("n", self.n))
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose connection it is. `user` None: the team's, in shared mode."""
+
+    team: str
+    user: str | None
+    installation: str
+
+    @property
+    def key(self) -> Key:
+        if self.user is None:
+            return keys.shared_connection(self.team, self.installation)
+        return keys.connection(self.team, self.user, self.installation)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Epoch and binding at the time of consent. Shared connections have no epoch."""
+
+    epoch: str
+    binding: str
+
+    def __str__(self) -> str:
+        return f"{self.epoch}/{self.binding}"
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where the tokens of a connection may be sent: found once, at consent; a renewal never discovers."""
+
+    issuer: str
+    provider_key: str
+    client_generation: int
+    client_id: str
+    token_endpoint: str
+    revocation_endpoint: str | None
+    resource: str
+
+    def hash(self) -> str:
+        """Bind every part that decides where a token goes; sealed with the token."""
+        parts = (self.issuer, self.provider_key, str(self.client_generation), self.client_id, self.token_endpoint)
+        return destination_hash((*parts, self.revocation_endpoint or "", self.resource))
+
+    def to_item(self) -> dict[str, Value]:
+        return {
+            "issuer": self.issuer,
+            "provider_key": self.provider_key,
+            "client_generation": self.client_generation,
+            "client_id": self.client_id,
+            "token_endpoint": self.token_endpoint,
+            "revocation_endpoint": self.revocation_endpoint,
+            "resource": self.resource,
+        }
+
+    @classmethod
+    def from_item(cls, item: Item) -> Destination:
+        return cls(
+            issuer=str(item["issuer"]),
+            provider_key=str(item["provider_key"]),
+            client_generation=number(item, "client_generation"),
+            client_id=str(item["client_id"]),
+            token_endpoint=str(item["token_endpoint"]),
+            revocation_endpoint=optional_text(item, "revocation_endpoint"),
+            resource=str(item["resource"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SealedTokens:
+    """Ciphertexts and what may be known of them. `expires_at` None: the provider does not say."""
+
+    access: bytes
+    refresh: bytes | None
+    expires_at: int | None
+    lifetime: int | None
+    obtained_at: int
+    scopes: tuple[str, ...]
+
+    def to_item(self) -> dict[str, Value]:
+        return {
+            "access": self.access,
+            "refresh": self.refresh,
+            "expires_at": self.expires_at,
+            "lifetime": self.lifetime,
+            "obtained_at": self.obtained_at,
+            "scopes": list(self.scopes),
+        }
+
+    @classmethod
+    def from_item(cls, item: Item) -> SealedTokens | None:
+        access = item.get("access")
+        if not isinstance(access, bytes):
+            return None
+        refresh = item.get("refresh")
+        return cls(
+            access=access,
+            refresh=refresh if isinstance(refresh, bytes) else None,
+            expires_at=optional_number(item, "expires_at"),
+            lifetime=optional_number(item, "lifetime"),
+            obtained_at=number(item, "obtained_at"),
+            scopes=texts(item, "scopes"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What is known of attempts to renew the present version.
+
+    `lease`, `lease_until`: the right to renew, now. `intent_at`, `intents`: when and how often a request with this refresh
+    token may have left without a definite answer. `retry_at`: not before. Times are seconds since the epoch.
+    """
+
+    lease: str | None = None
+    lease_until: int = 0
+    intent_at: int | None = None
+    intents: int = 0
+    retry_at: int = 0
+    failures: int = 0
+    last_error: str | None = None
+
+    @classmethod
+    def from_item(cls, item: Item) -> Renewal:
+        return cls(
+            lease=optional_text(item, "lease"),
+            lease_until=optional_number(item, "lease_until") or 0,
+            intent_at=optional_number(item, "intent_at"),
+            intents=optional_number(item, "intents") or 0,
+            retry_at=optional_number(item, "retry_at") or 0,
+            failures=optional_number(item, "failures") or 0,
+            last_error=optional_text(item, "last_error"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One row. `reason` says why a person has to act, None that nobody has to. `tokens` None: there is nothing to give.
+    `begun_at` is when the authorization that gave it began: no older one may replace it."""
+
+    owner: Owner
+    version: Version
+    standing: Standing
+    reason: str | None
+    since: int
+    tokens: SealedTokens | None
+    destination: Destination | None
+    requested_scopes: tuple[str, ...] = ()
+    authorized_by: str = ""
+    begun_at: int = 0
+    revoked_at: int = 0
+    last_used_at: int = 0
+    rejected: tuple[tuple[str, int], ...] = ()
+    renewal: Renewal = Renewal()
+
+    @property
+    def key(self) -> Key:
+        return self.owner.key
+
+    def place(self, field: str, version: Version | None = None) -> Place:
+        """What a token of this connection is sealed to; `version` if it is not the present one.
+
+        Callers compare the plain fields first; after that, only a damaged or moved ciphertext fails to open.
+        """
+        return token_place(self.key, field, self.standing, version or self.version, self.required_destination())
+
+    def required_destination(self) -> Destination:
+        if self.destination is None:
+            raise ValueError("a connection without tokens has no destination")
+        return self.destination
+
+    @classmethod
+    def from_item(cls, item: Item) -> Connection:
+        owner = keys.parse_connection(Key(str(item["PK"]), str(item["SK"])))
+        if owner is None:
+            raise ValueError("the row's key is not one of a connection")
+        tokens = SealedTokens.from_item(item)
+        return cls(
+            owner=Owner(*owner),
+            version=Version(str(item["grant"]), number(item, "n")),
+            standing=Standing(str(item["epoch"]), str(item["binding"])),
+            reason=optional_text(item, "status_reason"),
+            since=number(item, "since"),
+            tokens=tokens,
+            destination=Destination.from_item(item) if tokens else None,
+            requested_scopes=texts(item, "requested_scopes"),
+            authorized_by=str(item.get("authorized_by") or ""),
+            begun_at=optional_number(item, "begun_at") or 0,
+            revoked_at=optional_number(item, "revoked_at") or 0,
+            last_used_at=optional_number(item, "last_used_at") or 0,
+            rejected=_rejections(item.get("rejected")),
+            renewal=Renewal.from_item(item),
+        )
+
+    def to_item(self, due: Mapping[str, Value] | None = None) -> Item:
+        """Make the whole row, as it is written when an authorization is completed or a fact without tokens is kept."""
+        row: dict[str, Value] = {
+            "PK": self.key.pk,
+            "SK": self.key.sk,
+            "kind": "connection",
+            "team": self.owner.team,
+            "installation": self.owner.installation,
+            "grant": self.version.grant,
+            "n": self.version.n,
+            "epoch": self.standing.epoch,
+            "binding": self.standing.binding,
+            "status_reason": self.reason,
+            "since": self.since,
+            "requested_scopes": list(self.requested_scopes),
+            "authorized_by": self.authorized_by,
+            "begun_at": self.begun_at,
+            "revoked_at": self.revoked_at,
+            "last_used_at": self.last_used_at,
+            "g1pk": f"{keys.installation(self.owner.team, self.owner.installation).pk}#C",
+            "g1sk": f"{self.owner.installation}#{self.key.pk}",
+        }
+        for part in (self.tokens, self.destination):
+            row |= part.to_item() if part else {}
+        return {name: value for name, value in (row | dict(due or {})).items() if value is not None}
+
+    def holding(self, tokens: SealedTokens) -> Connection:
+        return replace(self, tokens=tokens)
+
+    def with_nothing_to_give(self, reason: str, now: int, grant: str) -> Connection:
+        """The row after a revoke: no tokens, a new grant id, so that nothing that is under way can fit it."""
+        gone = replace(self, version=Version(grant, 0), reason=reason, since=now, tokens=None, destination=None)
+        return replace(gone, renewal=Renewal(), rejected=(), revoked_at=now)
+
+
+def token_place(key: Key, field: str, standing: Standing, version: Version, destination: Destination) -> Place:
+    """What an access or refresh token is sealed to: row, field, standing, version and where it may be sent."""
+    context = (str(standing), str(version), destination.hash())
+    return Place(purpose="connection", kind="connection", key=key, field=field, context=context)
+
+
+def number(item: Item, name: str) -> int:
+    value = item[name]
+    if not isinstance(value, int):
+        raise TypeError(f"{name} is not a whole number")
+    return value
+
+
+def optional_number(item: Item, name: str) -> int | None:
+    return number(item, name) if item.get(name) is not None else None
+
+
+def optional_text(item: Item, name: str) -> str | None:
+    return str(item[name]) if item.get(name) is not None else None
+
+
+def texts(item: Item, name: str) -> tuple[str, ...]:
+    value = item.get(name)
+    return tuple(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else ()
+
+
+def _rejections(value: Value) -> tuple[tuple[str, int], ...]:
+    if not isinstance(value, list):
+        return ()
+    return tuple((str(entry["version"]), number(entry, "at")) for entry in value if isinstance(entry, Mapping))

@@ -1,0 +1,240 @@
+"""The back channel: redeem a code, refresh, revoke. Each request asks; one judge decides what a token answer means.
+
+Clock, sockets and retries are elsewhere. An answer becomes one of a closed set of outcomes, whatever a provider sends.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+from urllib.parse import quote_plus, urlencode
+
+from strongroom.domain.answer_fields import lifetime, pause, token
+from strongroom.domain.authorization_request import AuthorizationCode
+from strongroom.domain.errors import ProviderFailed
+from strongroom.domain.http import Answer, NoAnswer, NotSent, Outgoing, Reply
+from strongroom.domain.json_document import JsonObject, JsonValue, json_document
+from strongroom.domain.provider import ProviderClient
+from strongroom.domain.scope import scope_list
+from strongroom.domain.secret import Secret
+
+USUAL_PAUSE = 30
+
+_ALREADY_DEAD = ("invalid_token", "invalid_grant")
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """New tokens, of type Bearer.
+
+    None means that the provider did not say: no new refresh token, unknown expiry, scopes as asked for. `lifetime` is in
+    seconds, `expires_at` in seconds since the epoch, counted from before the request was sent. `ignored` names fields
+    that were there and could not be used.
+    """
+
+    access_token: Secret
+    refresh_token: Secret | None
+    expires_at: int | None
+    lifetime: int | None
+    scopes: tuple[str, ...] | None
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The grant is over: `invalid_grant` (RFC 6749 §5.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRejected:
+    """The provider does not take us for its client. The tokens are not to blame."""
+
+    error: Literal["invalid_client", "unauthorized_client"]
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimited:
+    """Too many requests. `retry_after` is 1 to 900 seconds."""
+
+    retry_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transient:
+    """A fault that passes, or that only an operator can end. `code` is ours.
+
+    `may_be_spent`: the request was worked on, so that the refresh token in it may have been rotated all the same. A
+    later `invalid_grant` then means a lost response. `retry_after` in seconds, if the provider named it.
+    """
+
+    code: str
+    may_be_spent: bool = False
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """The request left and no usable answer came: the code or refresh token in it may be spent. `code` is ours."""
+
+    code: str
+
+
+Outcome: TypeAlias = Issued | Refused | ClientRejected | RateLimited | Transient | Ambiguous
+Revocation: TypeAlias = Literal["revoked", "unsupported", "refused_by_provider", "unreachable"]
+
+
+def code_request(
+    token_endpoint: str,
+    client: ProviderClient,
+    code: AuthorizationCode,
+    verifier: Secret,
+    redirect_uri: str,
+    resource: str,
+) -> Outgoing:
+    """Ask for tokens against a code (RFC 6749 §4.1.3, RFC 7636 §4.5, RFC 8707 §2.2). `resource` may be empty."""
+    form = {
+        "grant_type": "authorization_code",
+        "code": code.code.reveal(),
+        "redirect_uri": redirect_uri,
+        "code_verifier": verifier.reveal(),
+        "resource": resource,
+    }
+    return _post(token_endpoint, client, form)
+
+
+def refresh_request(
+    token_endpoint: str, client: ProviderClient, refresh_token: Secret, resource: str, scopes: Iterable[str] = ()
+) -> Outgoing:
+    """Ask for new tokens (RFC 6749 §6, RFC 8707 §2.2). Without `scopes`, they are those of the grant."""
+    form = {
+        "grant_type": "refresh_token",
+        "refresh_token": refresh_token.reveal(),
+        "resource": resource,
+        "scope": " ".join(scopes),
+    }
+    return _post(token_endpoint, client, form)
+
+
+def revocation_request(
+    revocation_endpoint: str, client: ProviderClient, unwanted: Secret, hint: Literal["refresh_token", "access_token"]
+) -> Outgoing:
+    """Tell the provider that a token is no longer wanted (RFC 7009 §2.1)."""
+    return _post(revocation_endpoint, client, {"token": unwanted.reveal(), "token_type_hint": hint})
+
+
+def _post(url: str, client: ProviderClient, form: Mapping[str, str]) -> Outgoing:
+    headers = {
+        "accept": Secret("application/json"),
+        "content-type": Secret("application/x-www-form-urlencoded"),
+    }
+    secret = client.client_secret.reveal() if client.client_secret else ""
+    match client.auth_method:
+        case "none":
+            proof = {"client_id": client.client_id}
+        case "client_secret_post":
+            proof = {"client_id": client.client_id, "client_secret": secret}
+        case "client_secret_basic":
+            # Then no client_id in the body: RFC 6749 §2.3 allows one method per request, and some servers count two.
+            proof, headers["authorization"] = {}, _basic(client.client_id, secret)
+    sent = {name: value for name, value in {**form, **proof}.items() if value}
+    return Outgoing("POST", url, headers, Secret(urlencode(sent)))
+
+
+def _basic(client_id: str, secret: str) -> Secret:
+    # RFC 6749 §2.3.1: form-urlencoded first. A colon or percent sign in either part would otherwise change the pair.
+    pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
+    return Secret("Basic " + base64.b64encode(pair.encode()).decode())
+
+
+def judge_token_answer(answer: Answer, asked_at: float) -> Outcome:
+    """Decide what a token endpoint said, to a code or to a refresh token (RFC 6749 §5).
+
+    - Issued: 200 or 201 with a usable access token and no `error`.
+    - Refused: 400 or 401 with `invalid_grant` in a JSON body, and nothing else.
+    - Ambiguous: no answer, or a success that cannot be used; the token in the request may be spent.
+    - Transient: everything else. A 5xx is such a fault and no ambiguity, because most of them come before any work; but
+      one may come after it, so that it is marked.
+
+    `asked_at` is when the request was begun: time on the way shortens what is left, never lengthens it.
+    """
+    match answer:
+        case NotSent():
+            return Transient("unreachable")
+        case NoAnswer():
+            return Ambiguous("no_answer")
+        case Reply(status=429):
+            return RateLimited(_pause(answer, asked_at) or USUAL_PAUSE)
+        case Reply(status=status) if status >= 500:
+            return Transient("provider_error", may_be_spent=True, retry_after=_pause(answer, asked_at))
+        case Reply(status=status) if 200 <= status < 300:
+            return _judge_success(answer, asked_at)
+        case Reply():
+            return _judge_error(answer)
+
+
+def _judge_error(answer: Reply) -> Outcome:
+    error = _object(answer).get("error")
+    if answer.status in {400, 401}:
+        match error:
+            case "invalid_grant":
+                return Refused()
+            case "invalid_client" | "unauthorized_client":
+                return ClientRejected("invalid_client" if error == "invalid_client" else "unauthorized_client")
+    return Transient("redirected" if 300 <= answer.status < 400 else _named(error))
+
+
+def _named(error: JsonValue) -> str:
+    known = {"invalid_request", "invalid_scope", "invalid_target", "unsupported_grant_type", "temporarily_unavailable"}
+    return error if isinstance(error, str) and error in known else "provider_refused"
+
+
+def _judge_success(answer: Reply, asked_at: float) -> Outcome:
+    document = _object(answer)
+    if document.get("error"):
+        return Transient(_named(document["error"]))
+    access = token(document.get("access_token"))
+    if access is None or answer.status not in {200, 201} or not _is_bearer(document.get("token_type")):
+        return Ambiguous("unusable_answer")
+    refresh, seconds = token(document.get("refresh_token")), lifetime(document.get("expires_in"))
+    scopes = scope_list(document.get("scope"))
+    used = {"refresh_token": refresh, "expires_in": seconds, "scope": scopes}
+    return Issued(
+        access_token=access,
+        refresh_token=refresh,
+        expires_at=None if seconds is None else int(asked_at) + seconds,
+        lifetime=seconds,
+        scopes=scopes,
+        ignored=tuple(name for name, value in used.items() if value is None and name in document),
+    )
+
+
+def _is_bearer(kind: JsonValue) -> bool:
+    # Required by RFC 6749 §5.1 and left out by deployed providers; a type that is named and is another one is meant.
+    return kind is None or (isinstance(kind, str) and kind.lower() == "bearer")
+
+
+def _object(answer: Reply) -> JsonObject:
+    try:
+        return json_document(answer.body, odd_numbers_are_null=True)
+    except ProviderFailed:
+        return {}
+
+
+def _pause(answer: Reply, now: float) -> int | None:
+    return pause(next(iter(answer.headers.get("retry-after", ())), "").strip(), now)
+
+
+def judge_revocation(answer: Answer) -> Revocation:
+    """Decide what became of a revocation (RFC 7009 §2.2). Only `unreachable` is worth another attempt.
+
+    A token that the provider calls invalid is as dead as it can be: 200 by the RFC, 400 at some providers.
+    """
+    if not isinstance(answer, Reply) or answer.status in {408, 425, 429} or answer.status == 500 or answer.status > 501:
+        return "unreachable"
+    error = _object(answer).get("error")
+    if (200 <= answer.status < 300 and not error) or (answer.status == 400 and error in _ALREADY_DEAD):
+        return "revoked"
+    unsupported = answer.status in {404, 405, 410, 501} or error == "unsupported_token_type"
+    return "unsupported" if unsupported else "refused_by_provider"

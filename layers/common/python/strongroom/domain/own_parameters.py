@@ -1,0 +1,43 @@
+"""The query parameters of an authorization request that are ours to set, and nobody else's."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+OWN_PARAMETERS: Final = frozenset(
+    {
+        "response_type",
+        "response_mode",
+        "client_id",
+        "client_secret",
+        "redirect_uri",
+        "scope",
+        "state",
+        "nonce",
+        "code_challenge",
+        "code_challenge_method",
+        "resource",
+        "request",
+        "request_uri",
+        "iss",
+        "code",
+        "error",
+    }
+)
+
+
+def names_own_parameter(query: str | None) -> bool:
+    """Tell whether a query names a parameter that is ours to set.
+
+    Names are compared as a lenient server may read them: decoded, whatever the case, with `;` as a separator, and with
+    PHP's habits (brackets cut off, dots and spaces as underscores).
+    """
+    names = (piece.partition("=")[0] for piece in re.split("[&;]", query or ""))
+    return any(_as_read_leniently(name) in OWN_PARAMETERS for name in names)
+
+
+def _as_read_leniently(name: str) -> str:
+    decoded = unquote_to_bytes(name.replace("+", " ")).decode("latin-1")
+    return re.sub(r"[. ]", "_", decoded.strip().lower().partition("[")[0])

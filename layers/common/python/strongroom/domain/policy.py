@@ -1,0 +1,42 @@
+"""What an operator decides, as far as the rules need it."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from urllib.parse import quote
+
+HOUR = 3600
+DAY = 24 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Times are seconds.
+
+    `renew_ahead`: a token that expires within this time is renewed by the schedule. `short_lived`: tokens that live less
+    are renewed on demand only. `idle_after`: a connection not looked up for so long leaves the hourly round.
+    `exercise_after`: how often such a connection is renewed so that its provider does not let it lapse.
+    """
+
+    public_url: str
+    web_client_url: str
+    web_origins: tuple[str, ...] = ()
+    renew_ahead: int = 600
+    short_lived: int = 900
+    idle_after: int = 14 * DAY
+    exercise_after: int = 3 * DAY
+    shards: int = 4
+    loopback: bool = False
+
+    def redirect_uri(self, provider_key: str) -> str:
+        """The callback URL of one provider: from the settings alone, never from a request's headers."""
+        return f"{self.public_url}/oauth/callback/{provider_key}"
+
+    def connect_link(self, team: str, installation: str) -> str:
+        """A link into the web client. It names no person, and opening it starts nothing."""
+        return f"{self.web_client_url}?team={quote(team)}&installation={quote(installation)}"
+
+    def shard(self, key_text: str) -> str:
+        """The partition of the due index for a row: a stable spread over the shards."""
+        return f"D#{zlib.crc32(key_text.encode()) % self.shards}"

@@ -1,0 +1,119 @@
+"""Register at a provider (RFC 7591), and keep of its answer only what we asked for."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import NoReturn
+
+from strongroom.domain.errors import DiscoveryFailed, ProviderFailed
+from strongroom.domain.http import Answer, Outgoing, Reply
+from strongroom.domain.json_document import JsonObject, JsonValue, json_document
+from strongroom.domain.provider import AuthMethod, Provider, ProviderClient
+from strongroom.domain.secret import Secret
+
+PREFERRED: tuple[AuthMethod, ...] = ("client_secret_basic", "client_secret_post", "none")
+
+_CLIENT_ID = re.compile(r"[\x20-\x7E]{1,2048}")
+_CLIENT_SECRET = re.compile(r"[\x20-\x7E]{1,4096}")
+
+
+def choose_auth_method(provider: Provider) -> AuthMethod:
+    """Choose how we authenticate: Basic before a secret in the body before no secret.
+
+    Raises:
+        DiscoveryFailed: `client_authentication_unsupported`, if the provider lists none of them.
+    """
+    for method in PREFERRED:
+        if method in provider.token_auth_methods:
+            return method
+    raise DiscoveryFailed("no common method of authentication", code="client_authentication_unsupported")
+
+
+def registration_request(
+    provider: Provider, redirect_uri: str, client_name: str, scopes: Iterable[str] = ()
+) -> Outgoing:
+    """Ask for a client of our own (RFC 7591 §3.1; `application_type` as MCP demands, OpenID Connect Registration §2).
+
+    Raises:
+        DiscoveryFailed: `registration_unsupported` or `client_authentication_unsupported`.
+    """
+    if provider.registration_endpoint is None:
+        raise DiscoveryFailed("the provider registers nobody by itself", code="registration_unsupported")
+    scope = " ".join(scopes)
+    wanted = {
+        "client_name": client_name,
+        "redirect_uris": [redirect_uri],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": choose_auth_method(provider),
+        "application_type": "web",
+        **({"scope": scope} if scope else {}),
+    }
+    headers = {"accept": Secret("application/json"), "content-type": Secret("application/json")}
+    return Outgoing("POST", provider.registration_endpoint, headers, Secret(json.dumps(wanted)))
+
+
+def judge_registration(
+    answer: Answer, *, asked: AuthMethod, provider_key: str, generation: int, redirect_uri: str
+) -> ProviderClient:
+    """Read the client that the provider made (RFC 7591 §3.2.1).
+
+    Kept are id, secret with its end, and method, each of bounded size; `registration_client_uri` and its token, and all
+    else, are dropped and never fetched. The method may be another than the one asked for, if we know it. A secret that
+    the method does not use is dropped. Redirect URIs other than exactly ours are refused.
+
+    Raises:
+        DiscoveryFailed: `redirect_uri_rejected`, `registration_refused` or `registration_unusable`.
+        ProviderFailed: If there was no definite answer. Asking again makes a second client, which harms nobody.
+    """
+    document = _registered(answer)
+    listed = document.get("redirect_uris")
+    if listed is not None and listed != [redirect_uri]:
+        raise DiscoveryFailed("the provider changed the redirect URIs", code="redirect_uri_rejected")
+    method = _method(document.get("token_endpoint_auth_method"), asked)
+    return ProviderClient(
+        provider_key=provider_key,
+        generation=generation,
+        client_id=_matching(_CLIENT_ID, document.get("client_id")),
+        client_secret=None if method == "none" else Secret(_matching(_CLIENT_SECRET, document.get("client_secret"))),
+        auth_method=method,
+        redirect_uri=redirect_uri,
+        secret_expires_at=None if method == "none" else _end(document.get("client_secret_expires_at")),
+    )
+
+
+def _registered(answer: Answer) -> JsonObject:
+    if not isinstance(answer, Reply) or answer.status == 429 or answer.status >= 500:
+        raise ProviderFailed("the provider did not register us just now", code="registration_unavailable")
+    try:
+        document = json_document(answer.body, odd_numbers_are_null=True)
+    except ProviderFailed:
+        document = {}
+    if answer.status in {200, 201}:
+        return document
+    if document.get("error") == "invalid_redirect_uri":
+        raise DiscoveryFailed("the provider does not take our redirect URI", code="redirect_uri_rejected")
+    raise DiscoveryFailed("the provider refused to register us", code="registration_refused")
+
+
+def _method(named: JsonValue, asked: AuthMethod) -> AuthMethod:
+    if named is None:
+        return asked
+    return next((method for method in PREFERRED if method == named), None) or _unusable()
+
+
+def _matching(grammar: re.Pattern[str], text: JsonValue) -> str:
+    return text if isinstance(text, str) and grammar.fullmatch(text) else _unusable()
+
+
+def _end(seconds: JsonValue) -> int | None:
+    # RFC 7591 §3.2.1: 0 means never.
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return None
+    return int(seconds) if 0 < seconds < 2**53 else None
+
+
+def _unusable() -> NoReturn:
+    raise DiscoveryFailed("the registration's answer cannot be used", code="registration_unusable")

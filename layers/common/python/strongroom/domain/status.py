@@ -1,0 +1,89 @@
+"""What people see of a connection: derived when it is read, never stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from strongroom.domain.connection import Connection, Standing
+from strongroom.domain.installation import Installation
+from strongroom.domain.team import Member
+
+Name: TypeAlias = Literal["connected", "expired", "auth_required", "not_connected"]
+REJECTIONS_COUNT_FOR = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`since` is 0 when nothing ever happened. `next` is what the person can do: connect, reconnect, wait or nothing."""
+
+    status: Name
+    reason: str | None
+    since: int
+    next: Literal["connect", "reconnect", "wait", "none"]
+    expires_at: int | None = None
+    scopes: tuple[str, ...] = ()
+    missing_scopes: tuple[str, ...] = ()
+
+
+def standing_now(installation: Installation, member: Member) -> Standing:
+    """What the standing of a usable connection must equal."""
+    return Standing("" if installation.sharing == "shared" else member.epoch, installation.binding)
+
+
+def is_rejected(connection: Connection, now: int) -> bool:
+    """Whether the MCP server rejected two versions within the last fifteen minutes, or the present one if it cannot be
+    renewed."""
+    recent = {version for version, at in connection.rejected if now - at < REJECTIONS_COUNT_FOR}
+    renewable = connection.tokens is not None and connection.tokens.refresh is not None
+    return len(recent) > 1 or (not renewable and str(connection.version) in recent)
+
+
+def person_must_act(connection: Connection | None, expected: Standing, now: int) -> str | None:
+    """Give the reason why a person has to act, or None if the connection can serve, now or after a renewal."""
+    if connection is None:
+        return "never_connected"
+    if connection.standing.epoch != expected.epoch:
+        return "never_connected"
+    if connection.standing.binding != expected.binding:
+        return "installation_changed"
+    if connection.reason is not None:
+        return connection.reason
+    if connection.tokens is None:
+        return "never_connected"
+    if is_rejected(connection, now):
+        return "rejected"
+    if is_over(connection, now) and connection.tokens.refresh is None:
+        return "expired_without_refresh"
+    return None
+
+
+def is_over(connection: Connection, now: int) -> bool:
+    """Whether the access token has expired. One of unknown expiry never has."""
+    tokens = connection.tokens
+    return tokens is not None and tokens.expires_at is not None and tokens.expires_at <= now
+
+
+def derive(connection: Connection | None, installation: Installation, member: Member, now: int) -> Status:
+    """Tell the status of a connection as the person sees it."""
+    reason = person_must_act(connection, standing_now(installation, member), now)
+    if reason is not None or connection is None or connection.tokens is None:
+        return _needs_a_person(connection, installation, reason or "never_connected")
+    tokens = connection.tokens
+    failing = is_over(connection, now) and connection.renewal.failures > 0
+    return Status(
+        status="expired" if failing else "connected",
+        reason=connection.renewal.last_error if failing else None,
+        since=connection.since,
+        next="wait" if failing else "none",
+        expires_at=tokens.expires_at,
+        scopes=tokens.scopes,
+        missing_scopes=tuple(scope for scope in connection.requested_scopes if scope not in tokens.scopes),
+    )
+
+
+def _needs_a_person(connection: Connection | None, installation: Installation, reason: str) -> Status:
+    since = connection.since if connection is not None and reason != "never_connected" else 0
+    if installation.sharing == "shared" and reason == "never_connected":
+        return Status("not_connected", None, since, "connect")
+    return Status("auth_required", reason, since, "connect" if reason == "never_connected" else "reconnect")

@@ -1,0 +1,1 @@
+"""One file per journey: gather, decide, apply. No SDK, no AWS."""
