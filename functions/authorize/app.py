@@ -1,0 +1,30 @@
+"""Begin an authorization."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from strongroom.aws import identity
+from strongroom.aws.bodies import AuthorizeBody, parsed
+from strongroom.aws.http import Request, Response, answer, serve
+from strongroom.aws.shapes import begun
+from strongroom.aws.wiring import Wired, wire
+from strongroom.domain.identifiers import checked_installation, checked_team
+from strongroom.flows.begin import begin
+
+PORTS = wire("authorize")
+
+
+def lambda_handler(event: Any, context: Any, ports: Wired = PORTS) -> Response:
+    """Answer the API."""
+    routes = {"POST /v1/teams/{team}/installations/{installation}/authorize": partial(authorize, ports)}
+    return serve(event, context, ports.ports.journal, routes)
+
+
+def authorize(wired: Wired, request: Request) -> Response:
+    """`POST .../authorize`: where to send me, to allow this MCP server."""
+    user = identity.person(request.event, wired.issuer)
+    body = parsed(AuthorizeBody, request.json())
+    team, installation = checked_team(request.path["team"]), checked_installation(request.path["installation"])
+    return answer(201, begun(begin(wired.ports, user, team, installation, body.return_to)))

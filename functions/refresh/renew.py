@@ -1,0 +1,56 @@
+"""The worker behind the renewal queue and the rescue queue."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from strongroom.aws.queue import Delivered, each, messages
+from strongroom.aws.wiring import Wired, wire
+from strongroom.domain import rescue
+from strongroom.domain.errors import InvalidRequest, QueueUnavailable
+from strongroom.domain.identifiers import is_version
+from strongroom.domain.table import Key
+from strongroom.flows.settle import settle
+from strongroom.flows.work import LookAgain, renew_one
+
+PORTS = wire("renew", queues=("renewal", "rescue"), people=False)
+
+
+def lambda_handler(event: Any, context: Any, ports: Wired = PORTS) -> Any:
+    """Take messages that each name a connection to renew, or hold a result to store."""
+    found = messages(event, context, ports.ports.journal)
+    return each(found, partial(work, ports), ports.ports.journal)
+
+
+def work(wired: Wired, message: Delivered) -> bool:
+    """Do one message, by the queue that it came from; False lets it come back."""
+    match wired.queues.get(message.queue):
+        case "renewal":
+            return renew(wired, message)
+        case "rescue":
+            settle(wired.ports, rescue.decode(message.body))
+            return True
+        case _:
+            raise InvalidRequest("not from a queue of ours")
+
+
+def renew(wired: Wired, message: Delivered) -> bool:
+    """Renew the connection that the message names, if its version is still the present one."""
+    fields = message.json()
+    pk, sk, version = fields.get("pk"), fields.get("sk"), fields.get("version")
+    if not isinstance(pk, str) or not isinstance(sk, str) or not isinstance(version, str) or not is_version(version):
+        raise InvalidRequest("not the name of a connection")
+    worked = renew_one(wired.ports, Key(pk, sk), version, message.receives)
+    if isinstance(worked, LookAgain):
+        return _postponed(wired, message, worked.seconds)
+    return True
+
+
+def _postponed(wired: Wired, message: Delivered, seconds: int) -> bool:
+    """Let this very message come back for the second look; it stays in the queue either way."""
+    try:
+        wired.ports.queues.renewal.postpone(message.receipt, seconds)
+    except QueueUnavailable:
+        wired.ports.journal.note("second_look_not_postponed")
+    return False

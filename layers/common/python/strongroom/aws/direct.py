@@ -1,0 +1,49 @@
+"""Look-ups by direct invoke: half the price, for gateways that are trusted for every team.
+
+They come through an alias of their own. Its payload is its own too, `{"form": 1, "team", "installation", "user",
+"min_validity"?, "not_version"?}`: an event of the HTTP API has no meaning here, so that nobody who may invoke this alias
+can make up an identity.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from strongroom.aws.fields import Fields
+from strongroom.aws.http import Response, answer, refusal
+from strongroom.aws.shapes import released
+from strongroom.domain.errors import InvalidRequest, StrongroomError
+from strongroom.domain.identifiers import checked_installation, checked_team
+from strongroom.domain.lookup import USUAL_VALIDITY, Wish
+from strongroom.flows.look_up import TRUSTED, Ask, look_up
+from strongroom.ports import Ports
+
+ALIAS = "direct"
+
+
+def serve(event: Any, context: Any, ports: Ports) -> Response:
+    """Answer one direct look-up, in the shape of the HTTP response."""
+    request_id = str(getattr(context, "aws_request_id", ""))
+    try:
+        return answer(200, released(look_up(ports, _ask(event))))
+    except StrongroomError as error:
+        ports.journal.note("refused", code=error.public_code, status=error.status, request_id=request_id)
+        return refusal(error, request_id)
+    except Exception as error:
+        ports.journal.alarm("unexpected_error", kind=type(error).__name__, request_id=request_id)
+        return refusal(StrongroomError(), request_id)
+
+
+def _ask(event: Any) -> Ask:
+    if not isinstance(event, dict) or event.get("form") != 1:
+        raise InvalidRequest("not a direct look-up")
+    fields = Fields({name: value for name, value in event.items() if name != "form"})
+    ask = Ask(
+        caller=TRUSTED,
+        team=checked_team(fields.text("team", longest=63)),
+        installation=checked_installation(fields.text("installation", longest=64)),
+        user=fields.user("user"),
+        wish=Wish(fields.number("min_validity", USUAL_VALIDITY), fields.version("not_version")),
+    )
+    fields.nothing_else()
+    return ask

@@ -1,0 +1,42 @@
+"""Structured log lines and metrics, one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TextIO
+
+from strongroom.ports import Clock
+
+NAMESPACE = "Strongroom"
+
+
+class Journal:
+    """Write lines to the function's log group.
+
+    A line is JSON in ASCII, so that no value can begin a new line or hide one (OWASP ASVS 16.4.1). Metrics are embedded
+    in lines (CloudWatch embedded metric format): no call, no library, no batch to forget.
+    """
+
+    def __init__(self, function: str, clock: Clock, out: TextIO = sys.stdout) -> None:
+        self._function, self._clock, self._out = function, clock, out
+
+    def note(self, event: str, **fields: str | int | float | bool | None) -> None:
+        self._write({"event": event, "function": self._function, **fields})
+
+    def alarm(self, event: str, **fields: str | int | float | bool | None) -> None:
+        self._write({"event": event, "level": "alarm", "function": self._function, **fields})
+        self.count("".join(part.capitalize() for part in event.split("_")))
+
+    def count(self, metric: str, amount: int = 1) -> None:
+        directive = {
+            "Namespace": NAMESPACE,
+            "Dimensions": [["function"]],
+            "Metrics": [{"Name": metric, "Unit": "Count"}],
+        }
+        stamp = {"Timestamp": int(self._clock.now() * 1000), "CloudWatchMetrics": [directive]}
+        self._write({"_aws": stamp, "function": self._function, metric: amount})
+
+    def _write(self, line: dict[str, object]) -> None:
+        self._out.write(json.dumps(line, ensure_ascii=True, default=str, separators=(",", ":")) + "\n")
+        self._out.flush()

@@ -1,0 +1,77 @@
+"""What goes over the wire, member by member. Times are whole seconds since the epoch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from strongroom.domain.authorization import Authorization, State
+from strongroom.domain.status import Status
+
+if TYPE_CHECKING:
+    from strongroom.flows.begin import Begun
+    from strongroom.flows.install import Listed
+    from strongroom.flows.look_up import Released
+
+
+def released(token: Released) -> dict[str, Any]:
+    """The one answer that holds a token: to a satellite."""
+    return {
+        "access_token": token.access_token.reveal(),
+        "token_type": "Bearer",
+        "expires_at": token.expires_at,
+        "scopes": list(token.scopes),
+        "version": token.version,
+        "cache_until": token.cache_until,
+        "url": token.url,
+        "headers": {name: value.reveal() for name, value in token.headers.items()},
+        "env": {},
+    }
+
+
+def status_of(status: Status) -> dict[str, Any]:
+    return {
+        "status": status.status,
+        "reason": status.reason,
+        "since": status.since or None,
+        "next": status.next,
+        "expires_at": status.expires_at,
+        "scopes": list(status.scopes),
+        "missing_scopes": list(status.missing_scopes),
+    }
+
+
+def listed(entry: Listed) -> dict[str, Any]:
+    one = entry.installation
+    return {
+        "installation": one.id,
+        "name": one.name,
+        "url": one.url,
+        "sharing": one.sharing,
+        "enabled": one.enabled,
+        "connection": status_of(entry.status),
+    }
+
+
+def begun(start: Begun) -> dict[str, Any]:
+    """What the page shows before the click. The URL holds the state, for this browser alone."""
+    authorization = start.authorization
+    return {
+        "authorization_id": authorization.id,
+        "authorization_url": start.authorization_url.reveal(),
+        "mcp_host": authorization.mcp_host,
+        "provider_host": authorization.authorization_host,
+        "scopes": list(authorization.scopes),
+        "expires_at": authorization.expires_at,
+    }
+
+
+def authorization_of(authorization: Authorization, state: State) -> dict[str, Any]:
+    return {
+        "authorization_id": authorization.id,
+        "state": state,
+        "team": authorization.team,
+        "installation": authorization.installation,
+        "mcp_host": authorization.mcp_host,
+        "provider_host": authorization.authorization_host,
+        "expires_at": authorization.expires_at,
+    }

@@ -1,0 +1,93 @@
+"""Putting the adapters together, once, while the function starts. Credentials and keys are fetched at first use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, cast
+from urllib.parse import urlsplit
+
+from strongroom.adapters import clients
+from strongroom.adapters.cipher import AesGcm
+from strongroom.adapters.dynamo import DynamoTable
+from strongroom.adapters.egress import GuardedEgress
+from strongroom.adapters.kms import Kms, KmsClient
+from strongroom.adapters.machine import SystemChance, SystemClock
+from strongroom.adapters.sqs import SqsQueue
+from strongroom.aws.journal import Journal
+from strongroom.aws.settings import Settings
+from strongroom.domain.errors import KeysUnavailable, QueueUnavailable
+from strongroom.domain.policy import Policy
+from strongroom.flows.vault import Vault
+from strongroom.ports import KeyService, Message, Ports, Queue, Queues
+
+QueueName: TypeAlias = Literal["sweep", "renewal", "rescue", "chore"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """The ports of one function, the issuer whose JWTs it believes, and its queues by their names in AWS."""
+
+    ports: Ports
+    issuer: str = ""
+    queues: Mapping[str, QueueName] = field(default_factory=dict)
+
+
+class NotWired:
+    """A queue or key service that this function has no business with: its role could not use it either."""
+
+    def send(self, messages: Sequence[Message]) -> None:
+        raise QueueUnavailable("this function does not use this queue")
+
+    def postpone(self, receipt: str, seconds: int) -> None:
+        raise QueueUnavailable("this function does not use this queue")
+
+    def generate(self, context: Mapping[str, str]) -> tuple[bytes, bytes]:
+        raise KeysUnavailable("this function does not use the vault")
+
+    def decrypt(self, blob: bytes, context: Mapping[str, str]) -> bytes:
+        raise KeysUnavailable("this function does not use the vault")
+
+
+def wire(
+    function: str,
+    *,
+    queues: tuple[QueueName, ...] = (),
+    vault: bool = True,
+    people: bool = True,
+    environment: Mapping[str, str] = os.environ,
+) -> Wired:
+    """Read the settings and build the ports of one function. No call leaves the process here.
+
+    `people`: it answers people or satellites, so it needs the public URL, the web client and the issuer.
+
+    Raises:
+        SettingsError: With what to set.
+    """
+    settings = Settings(environment)
+    policy = settings.policy() if people else settings.background_policy()
+    clock, chance, session = SystemClock(), SystemChance(), clients.open_session()
+    table = DynamoTable(clients.dynamodb(session), settings.text("TABLE"), clock, chance)
+    keys: KeyService = Kms(cast(KmsClient, clients.kms(session)), settings.text("VAULT_KEY")) if vault else NotWired()
+    sqs = clients.sqs(session) if queues else None
+
+    def queue(name: QueueName) -> Queue:
+        return SqsQueue(sqs, settings.text(f"{name.upper()}_QUEUE")) if sqs and name in queues else NotWired()
+
+    ports = Ports(
+        table=table,
+        vault=Vault(table, keys, AesGcm(), clock, chance, settings.text("DEPLOYMENT")),
+        egress=GuardedEgress(own_hosts=_own_hosts(policy), loopback=policy.loopback),
+        queues=Queues(queue("sweep"), queue("renewal"), queue("rescue"), queue("chore")),
+        clock=clock,
+        chance=chance,
+        journal=Journal(function, clock),
+        policy=policy,
+    )
+    named = {settings.text(f"{name.upper()}_QUEUE").rpartition("/")[2]: name for name in queues}
+    return Wired(ports, settings.issuer if people else "", named)
+
+
+def _own_hosts(policy: Policy) -> list[str]:
+    return [urlsplit(policy.public_url).netloc] if policy.public_url else []

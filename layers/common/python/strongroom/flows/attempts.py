@@ -1,0 +1,33 @@
+"""Reading, deciding and writing again when somebody else wrote in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from strongroom.domain import identifiers
+from strongroom.domain.errors import Unavailable
+from strongroom.ports import Ports
+
+ATTEMPTS = 8
+
+
+def fresh_id(ports: Ports) -> str:
+    return identifiers.minted(ports.chance.bytes(identifiers.ID_BYTES))
+
+
+def fraction(ports: Ports) -> float:
+    """A number in [0, 1) that nobody can predict."""
+    return int.from_bytes(ports.chance.bytes(4), "big") / 2**32
+
+
+def in_a_few_attempts(ports: Ports, attempt: Callable[[], bool]) -> None:
+    """Repeat a read-decide-write whose condition failed, a little later each time.
+
+    Raises:
+        Unavailable: If the row keeps changing under us.
+    """
+    for turn in range(ATTEMPTS):
+        if attempt():
+            return
+        ports.clock.wait(0.02 * (turn + 1) * (0.5 + fraction(ports) / 2))
+    raise Unavailable("the row kept changing", retry_after=1)

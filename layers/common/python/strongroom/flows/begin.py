@@ -1,0 +1,125 @@
+"""Beginning an authorization: who, where, with what, and the page to send the person to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from strongroom.domain import identifiers
+from strongroom.domain.authorization import LIFETIME, Authorization
+from strongroom.domain.authorization_request import authorization_url, code_challenge
+from strongroom.domain.connection import Destination
+from strongroom.domain.errors import Unavailable
+from strongroom.domain.provider import ProviderClient
+from strongroom.domain.record import record
+from strongroom.domain.return_to import checked_return_to
+from strongroom.domain.secret import Secret
+from strongroom.domain.table import Committed, Missing, Put
+from strongroom.flows.attempts import fresh_id
+from strongroom.flows.discover import Discovered, discover
+from strongroom.flows.reads import Admitted, five_reads
+from strongroom.flows.register import client_for
+from strongroom.ports import Ports
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What the page shows before the click, and where the click leads."""
+
+    authorization: Authorization
+    authorization_url: Secret
+
+
+def begin(ports: Ports, user: str, team: str, installation: str, return_to: str | None) -> Begun:
+    """Begin an authorization for the person who asks, and for nobody else.
+
+    The state is 256 random bits that only the URL holds; the row is kept under its hash. The PKCE verifier is sealed.
+
+    Raises:
+        NotFound: If it is not an installation of a team of this person. Nothing was asked of any server.
+        Forbidden: If it is shared and the person is no admin.
+        Conflict: `installation_disabled`.
+        InvalidRequest: If `return_to` is not on one of the configured origins.
+        DiscoveryFailed: If the server does not follow the rules; the code names the rule.
+    """
+    back = checked_return_to(return_to, ports.policy.web_origins) if return_to is not None else None
+    reads = five_reads(ports.table, team, user, installation)
+    admitted = reads.admitted().enabled().may_change_connection()
+    found = discover(ports, admitted.installation.url)
+    client = client_for(ports, admitted.team, found.provider, found.scopes, user)
+    state, verifier = _secret(ports), _secret(ports)
+    authorization = _authorization(ports, user, admitted, found, client, state, verifier, back)
+    _store(ports, authorization)
+    url = authorization_url(
+        found.provider,
+        client,
+        client.redirect_uri,
+        state,
+        code_challenge(verifier),
+        authorization.scopes,
+        found.resource,
+    )
+    return Begun(authorization, Secret(url))
+
+
+def _secret(ports: Ports) -> Secret:
+    return Secret(identifiers.url_safe(ports.chance.bytes(identifiers.SECRET_BYTES)))
+
+
+def _authorization(
+    ports: Ports,
+    user: str,
+    admitted: Admitted,
+    found: Discovered,
+    client: ProviderClient,
+    state: Secret,
+    verifier: Secret,
+    return_to: str | None,
+) -> Authorization:
+    now, provider = int(ports.clock.now()), found.provider
+    destination = Destination(
+        issuer=provider.issuer,
+        provider_key=client.provider_key,
+        client_generation=client.generation,
+        client_id=client.client_id,
+        token_endpoint=provider.token_endpoint,
+        revocation_endpoint=provider.revocation_endpoint,
+        resource=found.resource,
+    )
+    unsealed = Authorization(
+        id=identifiers.hashed(state.reveal()),
+        state="pending",
+        user=user,
+        team=admitted.team.id,
+        installation=admitted.installation.id,
+        standing=admitted.standing,
+        sharing=admitted.installation.sharing,
+        destination=destination,
+        redirect_uri=client.redirect_uri,
+        authorization_host=urlsplit(provider.authorization_endpoint).netloc,
+        mcp_url=admitted.installation.url,
+        scopes=found.scopes,
+        iss_supported=provider.iss_supported,
+        iss_required=provider.iss_required,
+        begun_at=now,
+        expires_at=now + LIFETIME,
+        verifier=b"",
+        return_to=return_to,
+    )
+    ring = ports.vault.sealing_ring("authorization", None)
+    return unsealed.with_verifier(ring.seal(verifier, unsealed.place("verifier")))
+
+
+def _store(ports: Ports, authorization: Authorization) -> None:
+    told = record(
+        authorization.team,
+        "authorization_begun",
+        authorization.user,
+        ports.clock.now(),
+        ports.chance.bytes(10),
+        installation=authorization.installation,
+        provider=authorization.authorization_host,
+    )
+    row = Put(authorization.to_item(), require=Missing())
+    if not isinstance(ports.table.commit((row, told), fresh_id(ports)), Committed):
+        raise Unavailable("the authorization was not stored", retry_after=1)

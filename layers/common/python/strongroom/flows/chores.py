@@ -1,0 +1,109 @@
+"""Telling a provider that a grant has ended (RFC 7009), until it has heard or there is no hope."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from strongroom.domain import exchange, keys
+from strongroom.domain.chore import RevocationChore, RevocationOutcome, is_kept_for_other
+from strongroom.domain.connection import Connection
+from strongroom.domain.errors import EgressRefused, NotFound
+from strongroom.domain.http import Answer, NotSent
+from strongroom.domain.provider import ProviderClient
+from strongroom.domain.record import record
+from strongroom.domain.secret import Secret
+from strongroom.domain.table import Query
+from strongroom.domain.team import Team
+from strongroom.flows.attempts import fresh_id
+from strongroom.flows.clients import known_client
+from strongroom.ports import Ports
+
+TokenHint: TypeAlias = Literal["refresh_token", "access_token"]
+
+
+def do_chore(ports: Ports, chore_id: str) -> RevocationOutcome | None:
+    """Do one chore; None if it has ended already. Doing it twice is harmless.
+
+    Raises:
+        KeysUnavailable, StoreUnavailable: The chore stays, and the sweep finds it again.
+    """
+    key = keys.chore(chore_id)
+    row = ports.table.read((key,)).get(key)
+    chore = RevocationChore.from_item(row) if row is not None else None
+    if chore is None:
+        return None
+    outcome = _kept_for_other(ports, chore) or _tell_provider(ports, chore)
+    _write_down(ports, chore, outcome)
+    return outcome
+
+
+def _kept_for_other(ports: Ports, chore: RevocationChore) -> RevocationOutcome | None:
+    return "kept_for_other" if is_kept_for_other(chore, _others(ports, chore)) else None
+
+
+def _others(ports: Ports, chore: RevocationChore) -> list[Connection]:
+    """Everything that the same person allowed in the same team: their own partition and the shared row of the chore's."""
+    own = ports.table.query(Query("table", keys.member(chore.owner.team, chore.user).pk, prefix="C#")).items
+    shared = ports.table.query(Query("table", keys.team(chore.owner.team).pk, prefix="I#")).items
+    rows = [*own, *(row for row in shared if row["kind"] == "connection" and row.get("authorized_by") == chore.user)]
+    return [Connection.from_item(row) for row in rows]
+
+
+def _tell_provider(ports: Ports, chore: RevocationChore) -> RevocationOutcome:
+    endpoint = chore.destination.revocation_endpoint
+    if endpoint is None:
+        return "unsupported"
+    team = _team(ports, chore)
+    client = known_client(ports, team.sealing_keys, chore.destination.provider_key, chore.destination.client_generation)
+    outcome: RevocationOutcome = "unsupported"
+    for token, hint in _tokens(ports, team, chore):
+        outcome = exchange.judge_revocation(_send(ports, endpoint, client, token, hint))
+        if outcome != "revoked":
+            return outcome
+    return outcome
+
+
+def _tokens(ports: Ports, team: Team, chore: RevocationChore) -> list[tuple[Secret, TokenHint]]:
+    """The refresh token first: many providers end the whole grant with it."""
+    ring = ports.vault.ring("connection", team.sealing_keys)
+    found: list[tuple[Secret, TokenHint]] = []
+    if chore.tokens.refresh is not None:
+        found.append((ring.open(chore.tokens.refresh, chore.place("refresh_token")), "refresh_token"))
+    found.append((ring.open(chore.tokens.access, chore.place("access_token")), "access_token"))
+    return found
+
+
+def _send(ports: Ports, endpoint: str, client: ProviderClient, token: Secret, hint: TokenHint) -> Answer:
+    try:
+        return ports.egress.send(exchange.revocation_request(endpoint, client, token, hint))
+    except EgressRefused:
+        return NotSent("address_refused")
+
+
+def _team(ports: Ports, chore: RevocationChore) -> Team:
+    """Read the team for its keys: a tombstone keeps them until its last chore has ended."""
+    key = keys.team(chore.owner.team)
+    row = ports.table.read((key,)).get(key)
+    if row is None:
+        raise NotFound("the team of a chore is gone")
+    return Team.from_item(row)
+
+
+def _write_down(ports: Ports, chore: RevocationChore, outcome: RevocationOutcome) -> None:
+    now = ports.clock.now()
+    ports.journal.note("revocation", outcome=outcome, team=chore.owner.team, installation=chore.owner.installation)
+    if outcome == "unreachable" and not chore.is_hopeless(int(now)):
+        ports.table.commit((chore.postponed(int(now)),), fresh_id(ports))
+        return
+    told = record(
+        chore.owner.team,
+        "revocation_ended",
+        "strongroom",
+        now,
+        ports.chance.bytes(10),
+        user=chore.user,
+        installation=chore.owner.installation,
+        outcome=outcome,
+        why=chore.why,
+    )
+    ports.table.commit((chore.ended(outcome, int(now)), told), fresh_id(ports))

@@ -1,0 +1,235 @@
+"""Finishing an authorization: as the user who began, in the browser that consented."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from strongroom.domain import exchange, keys
+from strongroom.domain.authorization import (
+    AlreadyDone,
+    Authorization,
+    Destroy,
+    NotYet,
+    Over,
+    Redeem,
+    State,
+    Unknown,
+    judge_completion,
+)
+from strongroom.domain.authorization_request import AuthorizationCode
+from strongroom.domain.connection import Connection, SealedTokens, Version
+from strongroom.domain.errors import (
+    AuthorizationRefused,
+    Conflict,
+    EgressRefused,
+    NotFound,
+    ProviderFailed,
+    Unavailable,
+)
+from strongroom.domain.http import Answer, NotSent, Outgoing
+from strongroom.domain.record import record
+from strongroom.domain.rescue import CompletionResult
+from strongroom.domain.schedule import Life, due_at
+from strongroom.domain.secret import Secret
+from strongroom.domain.table import Committed
+from strongroom.domain.team import Team
+from strongroom.flows.attempts import fraction, fresh_id
+from strongroom.flows.clients import known_client
+from strongroom.flows.reads import five_reads
+from strongroom.flows.settle import Discarded, Lost, OnRescue, Stored, Superseded, keep, lacks_authority
+from strongroom.ports import Ports, Ring
+
+ANSWER_WITHIN = 22.0
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The authorization as it now is. `return_to` is where the caller wanted to come back to."""
+
+    authorization: Authorization
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """Everything that the exchange of the code needs, fetched before the authorization leaves `returned`."""
+
+    authorization: Authorization
+    request: Outgoing
+    ring: Ring
+
+
+def see(ports: Ports, user: str, authorization_id: str) -> Completed:
+    """Tell the person who began it how an authorization stands.
+
+    Raises:
+        NotFound: To everybody else.
+    """
+    authorization = _read(ports, authorization_id)
+    if authorization.user != user:
+        raise NotFound("somebody else's authorization")
+    return Completed(authorization, authorization.state_at(int(ports.clock.now())))
+
+
+def complete(ports: Ports, user: str, authorization_id: str, secret: Secret, *, confirm_shared: bool) -> Completed:
+    """Finish an authorization, once.
+
+    Raises:
+        NotFound: To anybody but the person who began.
+        Conflict: `still_pending`, or `confirmation_required` in shared mode. Nothing changed.
+        AuthorizationRefused: With a wrong secret (it is destroyed then), without authority, or when it is over.
+        ProviderFailed: If the provider did not give tokens. The person begins again.
+    """
+    until = ports.clock.now() + ANSWER_WITHIN
+    authorization = _read(ports, authorization_id)
+    match judge_completion(authorization, user, secret, int(ports.clock.now())):
+        case Redeem():
+            return _redeem(ports, authorization, confirm_shared, until)
+        case AlreadyDone():
+            return Completed(authorization, authorization.state_at(int(ports.clock.now())))
+        case NotYet():
+            raise Conflict("the provider has not answered yet", code="still_pending")
+        case Destroy(stranger):
+            raise _destroyed(ports, authorization, user, stranger)
+        case Over():
+            raise AuthorizationRefused("it has ended", code="authorization_over")
+        case Unknown():
+            raise NotFound("no such authorization for this person")
+
+
+def _read(ports: Ports, authorization_id: str) -> Authorization:
+    key = keys.authorization(authorization_id)
+    row = ports.table.read((key,)).get(key)
+    if row is None:
+        raise NotFound("no such authorization")
+    return Authorization.from_item(row)
+
+
+def _destroyed(ports: Ports, authorization: Authorization, by: str, stranger: bool) -> Exception:
+    """End it, audited: one half without the other means that two people are involved."""
+    why = "wrong_user" if stranger else "wrong_secret"
+    told = record(
+        authorization.team,
+        "authorization_destroyed",
+        by,
+        ports.clock.now(),
+        ports.chance.bytes(10),
+        user=authorization.user,
+        installation=authorization.installation,
+        why=why,
+    )
+    ports.table.commit((authorization.fail(why), told), fresh_id(ports))
+    ports.journal.alarm("authorization_destroyed", team=authorization.team, why=why)
+    return NotFound("somebody else's authorization") if stranger else AuthorizationRefused("it was not this browser")
+
+
+def _redeem(ports: Ports, authorization: Authorization, confirm_shared: bool, until: float) -> Completed:
+    team = _with_authority(ports, authorization)
+    if authorization.sharing == "shared" and not confirm_shared:
+        raise Conflict("the whole team will use this account", code="confirmation_required")
+    ready = _prepare(ports, team, authorization)
+    redeeming = _leave_returned(ports, authorization)
+    asked_at = ports.clock.now()
+    issued = _judge(ports, redeeming, exchange.judge_token_answer(_send(ports, ready.request), asked_at))
+    result = _result(ports, ready, issued, asked_at)
+    match keep(ports, result, until):
+        case Stored():
+            return Completed(redeeming, "completed")
+        case Discarded(why):
+            raise AuthorizationRefused("the authority ended meanwhile", code=why)
+        case OnRescue():
+            raise Unavailable("stored a moment later", retry_after=5)
+        case Superseded() | Lost():
+            raise AuthorizationRefused("the tokens could not be kept", code="not_kept")
+
+
+def _with_authority(ports: Ports, authorization: Authorization) -> Team:
+    """Check the authority before the code is spent.
+
+    Raises:
+        AuthorizationRefused: And the authorization ends.
+    """
+    reads = five_reads(ports.table, authorization.team, authorization.user, authorization.installation)
+    why = lacks_authority(authorization, reads)
+    if why is not None or reads.team is None:
+        ports.table.commit((authorization.fail(why or "no_longer_member"),), fresh_id(ports))
+        raise AuthorizationRefused("no authority to finish this", code=why or "no_longer_member")
+    return reads.team
+
+
+def _prepare(ports: Ports, team: Team, authorization: Authorization) -> _Ready:
+    """Fetch the keys for what is coming, and write the request.
+
+    Raises:
+        KeysUnavailable: Nothing has changed; the person may try again.
+    """
+    if authorization.code is None:
+        raise AuthorizationRefused("there is no code")
+    ring = ports.vault.sealing_ring("connection", team.sealing_keys)
+    opening = ports.vault.ring("authorization", None)
+    code = AuthorizationCode.restore(opening.open(authorization.code, authorization.place("code")))
+    verifier = opening.open(authorization.verifier, authorization.place("verifier"))
+    destination = authorization.destination
+    client = known_client(ports, team.sealing_keys, destination.provider_key, destination.client_generation)
+    request = exchange.code_request(
+        destination.token_endpoint, client, code, verifier, authorization.redirect_uri, destination.resource
+    )
+    return _Ready(authorization, request, ring)
+
+
+def _leave_returned(ports: Ports, authorization: Authorization) -> Authorization:
+    """Take the right to redeem: one conditional write, so that the code is sent once."""
+    step = authorization.step("redeeming", "code", "verifier", redeeming_at=int(ports.clock.now()))
+    if not isinstance(ports.table.commit((step,), fresh_id(ports)), Committed):
+        raise Conflict("it is being finished already", code="being_finished")
+    return authorization.now_redeeming(int(ports.clock.now()))
+
+
+def _send(ports: Ports, request: Outgoing) -> Answer:
+    try:
+        return ports.egress.send(request)
+    except EgressRefused:
+        return NotSent("address_refused")
+
+
+def _judge(ports: Ports, authorization: Authorization, outcome: exchange.Outcome) -> exchange.Issued:
+    """Go on with tokens; end with anything else: the code is spent either way."""
+    if isinstance(outcome, exchange.Issued):
+        return outcome
+    ports.table.commit((authorization.fail("exchange_failed"),), fresh_id(ports))
+    ports.journal.note(
+        "exchange_failed",
+        outcome=type(outcome).__name__.lower(),
+        team=authorization.team,
+        installation=authorization.installation,
+    )
+    raise ProviderFailed("the provider gave no tokens", code="exchange_failed")
+
+
+def _result(ports: Ports, ready: _Ready, issued: exchange.Issued, asked_at: float) -> CompletionResult:
+    """Seal the tokens for a new grant."""
+    authorization, now = ready.authorization, int(ports.clock.now())
+    empty = Connection(
+        owner=authorization.owner,
+        version=Version(fresh_id(ports), 1),
+        standing=authorization.standing,
+        reason=None,
+        since=now,
+        tokens=None,
+        destination=authorization.destination,
+        requested_scopes=authorization.scopes,
+        authorized_by=authorization.user,
+        begun_at=authorization.begun_at,
+        last_used_at=now,
+    )
+    refresh = issued.refresh_token
+    tokens = SealedTokens(
+        access=ready.ring.seal(issued.access_token, empty.place("access_token")),
+        refresh=ready.ring.seal(refresh, empty.place("refresh_token")) if refresh else None,
+        expires_at=issued.expires_at,
+        lifetime=issued.lifetime,
+        obtained_at=int(asked_at),
+        scopes=issued.scopes if issued.scopes is not None else authorization.scopes,
+    )
+    due = due_at(Life(int(asked_at), tokens.expires_at, tokens.lifetime), now, now, ports.policy, fraction(ports))
+    return CompletionResult(authorization.id, empty.holding(tokens), due if refresh else None)

@@ -1,0 +1,196 @@
+"""A satellite asks for a person's token. The hot path: one read, one opening, one log line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from strongroom.domain import keys
+from strongroom.domain.connection import Connection
+from strongroom.domain.errors import AuthorizationRequired, NotFound, Unavailable
+from strongroom.domain.lookup import LONGEST_WAIT, HandOut, PersonMustAct, Renew, Wish, cache_until, decide
+from strongroom.domain.schedule import use_is_worth_a_write
+from strongroom.domain.secret import Secret
+from strongroom.domain.table import Change
+from strongroom.domain.team import Caller, Team, admit_satellite
+from strongroom.flows import renew
+from strongroom.flows.attempts import fraction, fresh_id
+from strongroom.flows.reads import Admitted, five_reads
+from strongroom.ports import Ports
+
+ANSWER_WITHIN = 22.0
+FIRST_PAUSE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """A gateway that the operator trusts for every team: it came through the function's `direct` alias."""
+
+    def __str__(self) -> str:
+        return "direct"
+
+
+TRUSTED = Trusted()
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Whose token a satellite wants, and how good it must be."""
+
+    caller: Caller | Trusted
+    team: str
+    installation: str
+    user: str
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A token on its way out: the only answer of Strongroom that holds one. Never the refresh token."""
+
+    access_token: Secret
+    expires_at: int | None
+    scopes: tuple[str, ...]
+    version: str
+    cache_until: int
+    url: str
+    headers: dict[str, Secret]
+
+
+def look_up(ports: Ports, ask: Ask) -> Released:
+    """Give the token of this person at this installation, renewed if need be.
+
+    Raises:
+        Forbidden: If nobody registered the caller.
+        NotFound: If team, member or installation is missing or foreign to the caller.
+        Conflict: `installation_disabled`.
+        AuthorizationRequired: If a person has to act first.
+        Unavailable: If a renewal did not succeed in time and nothing good is left.
+    """
+    started = ports.clock.now()
+    until = started + ANSWER_WITHIN
+    admitted = _admit(ports, ask)
+    pause = FIRST_PAUSE
+    renewed: renew.Renewal | None = None
+    while True:
+        match decide(admitted.connection, admitted.standing, ask.wish, ports.clock.now()):
+            case PersonMustAct(reason):
+                raise _person_must_act(ports, ask, admitted, reason)
+            case HandOut(connection):
+                return _release(ports, ask, admitted, connection)
+            case Renew(connection, good_enough, _):
+                renewed = _renew(ports, admitted, connection, until)
+        if isinstance(renewed, renew.Renewed):
+            return _release(ports, ask, admitted, renewed.connection)
+        if good_enough:
+            return _release(ports, ask, admitted, connection)
+        if not _worth_waiting(renewed, ports.clock.now(), started):
+            raise _not_now(renewed, ports.clock.now())
+        ports.clock.wait(pause * (0.75 + fraction(ports) / 2))
+        pause = min(pause * 1.5, 1.0)
+        admitted = _admit(ports, ask)
+
+
+def _admit(ports: Ports, ask: Ask) -> Admitted:
+    reads = five_reads(ports.table, ask.team, ask.user, ask.installation)
+    admit_satellite_of(ports, reads.team, ask.caller)
+    return reads.admitted().enabled()
+
+
+def admit_satellite_of(ports: Ports, team: Team | None, caller: Caller | Trusted) -> None:
+    """Check the second lock, the row; a caller that the team does not list costs one more read, to tell why not.
+
+    Raises:
+        NotFound: If the caller belongs elsewhere.
+        Forbidden: If nobody registered this caller.
+    """
+    if isinstance(caller, Trusted):
+        return
+    known = None
+    if team is None or str(caller) not in team.satellites:
+        key = keys.caller(caller.account, caller.role_id)
+        known = ports.table.read((key,)).get(key)
+    admit_satellite(team, caller, known)
+
+
+def _renew(ports: Ports, admitted: Admitted, connection: Connection, until: float) -> renew.Renewal:
+    """Renew on demand. After an ambiguous outcome, one delayed message takes the second look."""
+    outcome = renew.renew(ports, admitted.team, connection, "look_up", until)
+    if isinstance(outcome, renew.Unclear):
+        delay = max(1, outcome.until - int(ports.clock.now()))
+        renew.ask_for_second_look(ports, connection, delay)
+    return outcome
+
+
+def _worth_waiting(outcome: renew.Renewal, now: float, started: float) -> bool:
+    """Whether reading again soon can help: somebody else is at it, or has just finished."""
+    match outcome:
+        case renew.Adopted() | renew.Refused():
+            return True
+        case renew.Waiting():
+            return now - started < LONGEST_WAIT
+        case _:
+            return False
+
+
+def _not_now(outcome: renew.Renewal, now: float) -> Exception:
+    match outcome:
+        case renew.Failed(_, until) | renew.Unclear(until) | renew.Waiting(until):
+            return Unavailable("not renewed in time", retry_after=max(1, min(int(until - now), 60)))
+        case _:
+            return Unavailable("not renewed", retry_after=5)
+
+
+def _person_must_act(ports: Ports, ask: Ask, admitted: Admitted, reason: str) -> AuthorizationRequired:
+    ports.journal.note(
+        "token_not_released",
+        caller=str(ask.caller),
+        team=ask.team,
+        user=ask.user,
+        installation=ask.installation,
+        reason=reason,
+    )
+    shared = admitted.installation.sharing == "shared"
+    if shared and not admitted.member.is_admin:
+        return AuthorizationRequired("an admin has to connect", reason="admin_must_connect")
+    link = ports.policy.connect_link(ask.team, ask.installation)
+    return AuthorizationRequired("a person has to connect", reason=reason, link=link)
+
+
+def _release(ports: Ports, ask: Ask, admitted: Admitted, connection: Connection) -> Released:
+    """Open the access token and hand it out; the log line comes first."""
+    tokens = connection.tokens
+    if tokens is None:
+        raise NotFound("nothing to hand out")
+    now = ports.clock.now()
+    ring = ports.vault.ring("connection", admitted.team.sealing_keys)
+    access_token = ring.open(tokens.access, connection.place("access_token"))
+    ports.journal.note(
+        "token_released",
+        caller=str(ask.caller),
+        team=ask.team,
+        user=ask.user,
+        installation=ask.installation,
+        version=str(connection.version),
+        connection_of=connection.owner.user,
+    )
+    _remember_use(ports, connection, int(now))
+    return Released(
+        access_token=access_token,
+        expires_at=tokens.expires_at,
+        scopes=tokens.scopes,
+        version=str(connection.version),
+        cache_until=cache_until(connection, now),
+        url=admitted.installation.url,
+        headers=admitted.installation.injected_headers(access_token),
+    )
+
+
+def _remember_use(ports: Ports, connection: Connection, now: int) -> None:
+    """Note the use, at most once in six hours; what is used stays in the hourly round. Not worth failing for."""
+    if not use_is_worth_a_write(connection.last_used_at, now):
+        return
+    used = Change(connection.key, connection.version.unchanged(), put={"last_used_at": now})
+    try:
+        ports.table.commit((used,), fresh_id(ports))
+    except Unavailable:
+        ports.journal.note("use_not_written")

@@ -1,0 +1,131 @@
+"""The host's part: who is in which team, and which satellites may ask for it."""
+
+from __future__ import annotations
+
+from strongroom.domain import keys
+from strongroom.domain.errors import Conflict, NotFound
+from strongroom.domain.record import record
+from strongroom.domain.table import Change, Committed, Exists, Is, Item, Missing, Put, Write, every
+from strongroom.domain.team import Caller, Role, new_member, new_team, speaks_for
+from strongroom.flows.attempts import fresh_id, in_a_few_attempts
+from strongroom.ports import Ports
+
+
+def put_member(ports: Ports, host: Caller, team: str, user: str, role: Role | None) -> None:
+    """Put a user into a team, change the role, or (role None) take the user out. The first put creates the team.
+
+    Leaving ends the membership's epoch before the call returns, so everything that hung on it is unreadable; a repeated
+    put of the same role changes nothing, above all not the epoch.
+
+    Raises:
+        NotFound: If the host does not speak for the team, or the team was deleted.
+    """
+    _admit_host(ports, host, team)
+
+    def attempt() -> bool:
+        found = ports.table.read((keys.team(team), keys.member(team, user)))
+        writes = _member_writes(ports, found.get(keys.team(team)), found.get(keys.member(team, user)), team, user, role)
+        if not writes:
+            return True
+        told = record(team, "member_put", str(host), ports.clock.now(), ports.chance.bytes(10), user=user, role=role)
+        return isinstance(ports.table.commit((*writes, told), fresh_id(ports)), Committed)
+
+    in_a_few_attempts(ports, attempt)
+
+
+def _member_writes(
+    ports: Ports, team_row: Item | None, row: Item | None, team: str, user: str, role: Role | None
+) -> tuple[Write, ...]:
+    if team_row is not None and team_row["state"] != "active":
+        raise NotFound("the team was deleted, and its id is never used again")
+    active = row is not None and row["state"] == "active"
+    if role is None:
+        return (_leave(row, team, user, int(ports.clock.now())),) if active and row else ()
+    if active and row is not None and row["role"] == role:
+        return ()
+    return (*_team_is_there(ports, team_row, team), _join(ports, row, team, user, role))
+
+
+def _team_is_there(ports: Ports, team_row: Item | None, team: str) -> tuple[Write, ...]:
+    return () if team_row else (Put(new_team(team, int(ports.clock.now())), require=Missing()),)
+
+
+def _join(ports: Ports, row: Item | None, team: str, user: str, role: Role) -> Write:
+    key = keys.member(team, user)
+    if row is not None and row["state"] == "active":
+        return Change(key, every(Is("epoch", str(row["epoch"]))), put={"role": role})
+    fresh = new_member(team, user, role, fresh_id(ports), int(ports.clock.now()))
+    return Put(fresh, require=Missing() if row is None else Is("state", str(row["state"])))
+
+
+def _leave(row: Item, team: str, user: str, now: int) -> Write:
+    still = every(Is("state", "active"), Is("epoch", str(row["epoch"])))
+    return Change(keys.member(team, user), still, put={"state": "left", "since": now}, drop=("epoch", "role"))
+
+
+def put_satellite(ports: Ports, host: Caller, team: str, satellite: Caller, *, allowed: bool) -> None:
+    """Register a satellite's role for a team, or take it off the list.
+
+    The team's row is what a look-up reads; the caller's own row remembers that we know this role at all.
+
+    Raises:
+        NotFound: If the host does not speak for the team, or there is no such team.
+    """
+    _admit_host(ports, host, team)
+
+    def attempt() -> bool:
+        row = ports.table.read((keys.team(team),)).get(keys.team(team))
+        if row is None or row["state"] != "active":
+            raise NotFound("no such team")
+        listed = _satellites(row)
+        wanted = listed | {str(satellite)} if allowed else listed - {str(satellite)}
+        if wanted == listed:
+            return True
+        return isinstance(
+            ports.table.commit(_satellite_writes(ports, row, host, satellite, wanted), fresh_id(ports)), Committed
+        )
+
+    in_a_few_attempts(ports, attempt)
+
+
+def _satellite_writes(
+    ports: Ports, team_row: Item, host: Caller, satellite: Caller, wanted: frozenset[str]
+) -> tuple[Write, ...]:
+    team, now = str(team_row["team"]), ports.clock.now()
+    key, revision = keys.caller(satellite.account, satellite.role_id), team_row["revision"]
+    if not isinstance(revision, int):
+        raise Conflict("the team's row has no revision")
+    known = Change(key, None, put={"kind": "satellite", "account": satellite.account, "role_id": satellite.role_id})
+    listed = Change(
+        keys.team(team),
+        every(Exists(), Is("revision", revision)),
+        put={"satellites": sorted(wanted), "revision": revision + 1},
+    )
+    told = record(
+        team, "satellites_put", str(host), now, ports.chance.bytes(10), satellite=str(satellite), listed=len(wanted)
+    )
+    return (listed, known, told)
+
+
+def _admit_host(ports: Ports, host: Caller, team: str) -> None:
+    row = ports.table.read((keys.caller(host.account, host.role_id),)).get(keys.caller(host.account, host.role_id))
+    if not speaks_for(row, team):
+        raise NotFound("this role does not speak for the team")
+
+
+def _satellites(row: Item) -> frozenset[str]:
+    value = row.get("satellites")
+    return frozenset(map(str, value)) if isinstance(value, list | tuple) else frozenset()
+
+
+def operators_host_row(host: Caller, patterns: list[str]) -> Item:
+    """Make the row with which an operator lets a host speak for teams. Only an operator writes it."""
+    key = keys.caller(host.account, host.role_id)
+    return {
+        "PK": key.pk,
+        "SK": key.sk,
+        "kind": "host",
+        "account": host.account,
+        "role_id": host.role_id,
+        "teams": patterns,
+    }

@@ -1,0 +1,277 @@
+"""Renewing one connection. One function serves the schedule, the look-up and the report of a rejected token.
+
+Everything that can fail is done before the lease is taken: the reads, the keys, name resolution, TLS. Then the lease, which
+records that the refresh token may be spent; one request; one judgement; and a result that is committed on the version.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from strongroom.domain import exchange, renewal
+from strongroom.domain.connection import Connection, Version
+from strongroom.domain.errors import EgressRefused, NotFound, ProviderFailed, QueueUnavailable, StoreUnavailable
+from strongroom.domain.http import Answer, Outgoing
+from strongroom.domain.record import record
+from strongroom.domain.rescue import RenewalResult
+from strongroom.domain.schedule import second_look_at
+from strongroom.domain.secret import Secret
+from strongroom.domain.table import Change, Committed, Write
+from strongroom.domain.team import Team
+from strongroom.flows.attempts import fraction, fresh_id
+from strongroom.flows.clients import known_client
+from strongroom.flows.settle import Discarded, Kept, Lost, OnRescue, Stored, Superseded, keep
+from strongroom.ports import Line, Message, Ports, Ring
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """New tokens are in the table."""
+
+    connection: Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """Somebody else changed the tokens meanwhile: read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The provider ended the grant: a person has to act."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Not now: a passing fault. `error` is a stable code; try again at `until`."""
+
+    error: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """Sent, and no answer. One more look, at `until`."""
+
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Somebody else renews now, or did so moments ago without an answer. Look again at `until`."""
+
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotDue:
+    """There is nothing to renew. `why` is a stable word."""
+
+    why: str
+
+
+Renewal: TypeAlias = Renewed | Adopted | Refused | Failed | Unclear | Waiting | NotDue
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """Everything that a renewal needs besides the lease and the line."""
+
+    connection: Connection
+    ring: Ring
+    request: Outgoing
+    refresh_token: Secret
+    cause: str
+    until: float
+
+
+def renew(ports: Ports, team: Team, connection: Connection, cause: str, until: float) -> Renewal:
+    """Renew a connection that was just read and whose standing is good; give up in time for `until` (epoch seconds).
+
+    `cause` is a word for the log: `schedule`, `look_up`, `rejected`.
+    """
+    ready = renewal.assess(connection, ports.clock.now())
+    match ready:
+        case renewal.Busy(look_again):
+            return Waiting(look_again)
+        case renewal.Leave(why, not_before):
+            return Failed(connection.renewal.last_error or why, not_before) if not_before else NotDue(why)
+        case renewal.Go():
+            outcome = _renew(ports, team, connection, cause, until)
+    _note(ports, connection, cause, outcome)
+    return outcome
+
+
+def _renew(ports: Ports, team: Team, connection: Connection, cause: str, until: float) -> Renewal:
+    if ports.clock.now() + renewal.DIAL + renewal.CALL + renewal.COMMIT > until:
+        return Failed("out_of_time", int(until))
+    prepared = _prepare(ports, team, connection, cause, until)
+    try:
+        with ports.egress.dial(prepared.request.url, renewal.DIAL) as line:
+            return _with_line(ports, prepared, line)
+    except (EgressRefused, ProviderFailed) as error:
+        why = "address_refused" if isinstance(error, EgressRefused) else "unreachable"
+        now = int(ports.clock.now())
+        return _written(ports, renewal.failed_before_lease(connection, why, now, fraction(ports)), why)
+
+
+def _prepare(ports: Ports, team: Team, connection: Connection, cause: str, until: float) -> _Prepared:
+    """Fetch keys and client, open the refresh token, write the request.
+
+    Raises:
+        KeysUnavailable: Before anything was sent: the provider is not called if its answer could not be sealed.
+        NotFound: If the provider client is gone.
+    """
+    destination = connection.required_destination()
+    tokens = connection.tokens
+    if tokens is None or tokens.refresh is None:
+        raise NotFound("nothing to renew with")
+    ring = ports.vault.sealing_ring("connection", team.sealing_keys)
+    client = known_client(ports, team.sealing_keys, destination.provider_key, destination.client_generation)
+    refresh_token = ring.open(tokens.refresh, connection.place("refresh_token"))
+    request = exchange.refresh_request(destination.token_endpoint, client, refresh_token, destination.resource)
+    return _Prepared(connection, ring, request, refresh_token, cause, until)
+
+
+def _with_line(ports: Ports, prepared: _Prepared, line: Line) -> Renewal:
+    connection, lease, asked_at = prepared.connection, fresh_id(ports), ports.clock.now()
+    if asked_at + renewal.CALL + renewal.COMMIT > prepared.until:
+        return Failed("out_of_time", int(prepared.until))
+    taken = ports.table.commit((renewal.take_lease(connection, lease, asked_at),), lease)
+    if not isinstance(taken, Committed):
+        found = taken.failed.get(0)
+        mine = found is not None and Version(str(found["grant"]), _int(found["n"])) == connection.version
+        return Waiting(second_look_at(int(asked_at))) if mine else Adopted()
+    sent_at = ports.clock.now()
+    if (
+        sent_at + renewal.CALL > asked_at + renewal.LEASE - renewal.CLOCKS_APART
+        or sent_at + renewal.CALL > prepared.until
+    ):
+        return _failed(ports, connection, lease, "out_of_time", 0)
+    return _judge(ports, prepared, lease, int(asked_at), sent_at, line.send(prepared.request))
+
+
+def _judge(ports: Ports, prepared: _Prepared, lease: str, intent_at: int, sent_at: float, answer: Answer) -> Renewal:
+    connection = prepared.connection
+    match exchange.judge_token_answer(answer, sent_at):
+        case exchange.Issued() as issued:
+            return _commit(ports, prepared, issued, sent_at)
+        case exchange.Refused():
+            return _refused(ports, connection, lease)
+        case exchange.ClientRejected():
+            ports.journal.alarm("client_rejected", provider_key=connection.required_destination().provider_key)
+            return _failed(ports, connection, lease, "client_rejected")
+        case exchange.RateLimited(retry_after):
+            return _failed(ports, connection, lease, "rate_limited", retry_after)
+        case exchange.Transient(code, True, wait):
+            now = int(ports.clock.now())
+            spent = renewal.failed_and_maybe_spent(connection, lease, code, wait, now, fraction(ports))
+            return _written(ports, spent, code)
+        case exchange.Transient(code, _, wait):
+            return _failed(ports, connection, lease, code, wait)
+        case exchange.Ambiguous():
+            change = renewal.unclear(connection, lease, intent_at, int(ports.clock.now()))
+            _write_if_possible(ports, (change,))
+            return Unclear(second_look_at(intent_at))
+
+
+def _commit(ports: Ports, prepared: _Prepared, issued: exchange.Issued, sent_at: float) -> Renewal:
+    """Seal both tokens anew, for the next version, and store them, whatever it takes."""
+    connection = prepared.connection
+    version = connection.version.next()
+    refresh_token = issued.refresh_token or prepared.refresh_token
+    access = prepared.ring.seal(issued.access_token, connection.place("access_token", version))
+    refresh = prepared.ring.seal(refresh_token, connection.place("refresh_token", version))
+    tokens = renewal.renewed_tokens(connection, issued, access, refresh, sent_at)
+    due = renewal.next_due(connection, tokens, ports.policy, int(ports.clock.now()), fraction(ports))
+    kept = keep(ports, RenewalResult(connection, tokens, due, fresh_id(ports)), prepared.until)
+    return _told(kept)
+
+
+def _told(kept: Kept) -> Renewal:
+    match kept:
+        case Stored(connection):
+            return Renewed(connection)
+        case Superseded() | Discarded():
+            return Adopted()
+        case OnRescue():
+            return Failed("table_unavailable", 0)
+        case Lost():
+            return Failed("token_lost", 0)
+
+
+def _refused(ports: Ports, connection: Connection, lease: str) -> Renewal:
+    now = ports.clock.now()
+    change = renewal.refused(connection, lease, int(now))
+    owner, fresh = connection.owner, ports.chance.bytes(10)
+    told = record(
+        owner.team,
+        "auth_required",
+        "strongroom",
+        now,
+        fresh,
+        user=owner.user,
+        installation=owner.installation,
+        reason=str(change.put["status_reason"]),
+    )
+    return Refused() if _write_if_possible(ports, (change, told)) else Adopted()
+
+
+def _failed(ports: Ports, connection: Connection, lease: str, error: str, wait: int | None = None) -> Failed:
+    now = int(ports.clock.now())
+    return _written(ports, renewal.failed(connection, lease, error, wait, now, fraction(ports)), error)
+
+
+def _written(ports: Ports, change: Change, error: str) -> Failed:
+    _write_if_possible(ports, (change,))
+    return Failed(error, _int(change.put["retry_at"]))
+
+
+def _write_if_possible(ports: Ports, writes: tuple[Write, ...]) -> bool:
+    """Write down what went wrong. If somebody else has changed the row, or the table is silent, that is no harm: the
+    lease ends by itself and its intent is remembered."""
+    try:
+        return isinstance(ports.table.commit(writes, fresh_id(ports)), Committed)
+    except StoreUnavailable:
+        ports.journal.note("renewal_outcome_not_written")
+        return False
+
+
+def _note(ports: Ports, connection: Connection, cause: str, outcome: Renewal) -> None:
+    owner = connection.owner
+    error = outcome.error if isinstance(outcome, Failed) else None
+    ports.journal.note(
+        "renewal",
+        outcome=type(outcome).__name__.lower(),
+        error=error,
+        cause=cause,
+        team=owner.team,
+        user=owner.user,
+        installation=owner.installation,
+        version=str(connection.version),
+    )
+    ports.journal.count(f"Renewal{type(outcome).__name__}")
+
+
+def ask_for_second_look(ports: Ports, connection: Connection, delay: int) -> None:
+    """Send the one delayed message that repeats a request whose answer was lost. The sweep would find it later anyway."""
+    group = connection.required_destination().provider_key
+    try:
+        ports.queues.renewal.send([renewal_message(connection, group, delay)])
+    except QueueUnavailable:
+        ports.journal.note("second_look_not_queued")
+
+
+def renewal_message(connection: Connection, group: str, delay: int = 0) -> Message:
+    """Ask the renewal queue for one connection: its key and version, nothing that could be believed."""
+    key = connection.key
+    body = {"form": 1, "pk": key.pk, "sk": key.sk, "version": str(connection.version)}
+    return Message(json.dumps(body), group=group, delay=delay)
+
+
+def _int(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError("not a whole number")
+    return value

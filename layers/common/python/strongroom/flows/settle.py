@@ -1,0 +1,262 @@
+"""Writing what a provider gave, so that it cannot be lost: to the table, or, if that fails, to the rescue queue.
+
+The same code serves the worker that got the tokens and the consumer of the rescue queue. A result that fits nothing any
+more is revoked through a chore, never dropped; one that lost to another renewal of the same grant is left alone, since
+revoking it could end the grant that won.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from strongroom.domain import keys
+from strongroom.domain.authorization import Authorization
+from strongroom.domain.chore import RevocationChore
+from strongroom.domain.connection import Connection
+from strongroom.domain.errors import Conflict, QueueUnavailable, StoreUnavailable
+from strongroom.domain.record import record
+from strongroom.domain.rescue import CompletionResult, RenewalResult, Rescued
+from strongroom.domain.table import Check, Committed, Condition, Is, Item, Missing, Put, Write, every
+from strongroom.flows.attempts import fraction, fresh_id
+from strongroom.flows.reads import Reads, five_reads
+from strongroom.ports import Message, Ports
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The tokens are in the table."""
+
+    connection: Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """Another renewal of the same grant was first. Its tokens stand; ours are left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """The tokens fit nothing any more; a chore revokes them. `why` is a stable code."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class OnRescue:
+    """The table did not take them in time; the rescue queue did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Neither the table nor the queue took them. An alarm has been raised."""
+
+
+Settled: TypeAlias = Stored | Superseded | Discarded
+Kept: TypeAlias = Settled | OnRescue | Lost
+
+
+def keep(ports: Ports, result: Rescued, until: float) -> Kept:
+    """Store a result; repeat while the table does not answer; at `until`, give it to the rescue queue.
+
+    The table is tried at least once, however late it is.
+    """
+    turn = 0
+    while True:
+        try:
+            return settle(ports, result)
+        except StoreUnavailable:
+            turn += 1
+            pause = 0.05 * 2 ** min(turn, 5) * (0.5 + fraction(ports) / 2)
+            if ports.clock.now() + pause >= until:
+                return _rescue(ports, result)
+            ports.clock.wait(pause)
+
+
+def _rescue(ports: Ports, result: Rescued) -> OnRescue | Lost:
+    owner = result.connection.owner
+    try:
+        ports.queues.rescue.send([Message(result.encode())])
+    except QueueUnavailable:
+        ports.journal.alarm("token_lost", team=owner.team, installation=owner.installation)
+        return Lost()
+    ports.journal.alarm("result_on_rescue_queue", team=owner.team, installation=owner.installation)
+    return OnRescue()
+
+
+def settle(ports: Ports, result: Rescued) -> Settled:
+    """Do the conditional write that the result is for.
+
+    Raises:
+        StoreUnavailable: If the table did not answer; repeat the same result.
+    """
+    match result:
+        case RenewalResult():
+            return settle_renewal(ports, result)
+        case CompletionResult():
+            return settle_completion(ports, result)
+
+
+def settle_renewal(ports: Ports, result: RenewalResult) -> Settled:
+    """Replace the tokens of an unchanged version. A renewal that overlaps a cut commits into the unreadable row, where
+    the cut's chore finds the newest token.
+
+    Raises:
+        StoreUnavailable: If the outcome is not known.
+    """
+    outcome = ports.table.commit((result.write(ports.policy),), result.mark)
+    if isinstance(outcome, Committed):
+        return Stored(result.after())
+    found = outcome.failed.get(0)
+    if found is not None and found.get("grant") == result.connection.version.grant:
+        return Superseded()
+    _discard(ports, result.after(), "superseded_by_another_grant", result.mark)
+    return Discarded("superseded_by_another_grant")
+
+
+def _discard(ports: Ports, connection: Connection, why: str, mark: str, *also: Write) -> None:
+    """Leave the chore that revokes these tokens. The chore's id comes from the mark: a repetition makes no second one."""
+    chore = RevocationChore.of(connection, why, mark, int(ports.clock.now()))
+    if chore is None:
+        raise ValueError("nothing to revoke")
+    ports.table.commit((chore.to_put(ports.policy), *also), _second(mark))
+
+
+def _second(mark: str) -> str:
+    return f"d{mark}"[:36]
+
+
+def settle_completion(ports: Ports, result: CompletionResult) -> Settled:
+    """Store a new grant and end its authorization, in one transaction that checks the authority once more.
+
+    A version that changed meanwhile (a renewal got in between) is no refusal: read again, try again.
+
+    Raises:
+        StoreUnavailable: If the table did not answer, or the row kept changing.
+    """
+    for _ in range(5):
+        settled = _try_completion(ports, result)
+        if settled is not None:
+            return settled
+        ports.clock.wait(0.05 * (0.5 + fraction(ports)))
+    raise StoreUnavailable("the connection kept changing")
+
+
+def _try_completion(ports: Ports, result: CompletionResult) -> Settled | None:
+    row = ports.table.read((keys.authorization(result.authorization),)).get(keys.authorization(result.authorization))
+    if row is None:
+        return _orphaned(ports, result)
+    authorization = Authorization.from_item(row)
+    if authorization.state == "completed":
+        return Stored(result.connection)
+    reads = five_reads(ports.table, authorization.team, authorization.user, authorization.installation)
+    why = lacks_authority(authorization, reads)
+    if authorization.state != "redeeming" or why is not None:
+        return _refuse(ports, result, authorization, why or "authorization_ended")
+    present = reads.shared if authorization.sharing == "shared" else reads.own
+    writes = _completion_writes(ports, result, authorization, present)
+    return Stored(result.connection) if isinstance(ports.table.commit(writes, fresh_id(ports)), Committed) else None
+
+
+def _orphaned(ports: Ports, result: CompletionResult) -> Settled:
+    _discard(ports, result.connection, "authorization_ended", result.connection.version.grant)
+    return Discarded("authorization_ended")
+
+
+def _refuse(ports: Ports, result: CompletionResult, authorization: Authorization, why: str) -> Settled:
+    now, grant = ports.clock.now(), result.connection.version.grant
+    told = record(
+        authorization.team,
+        "completion_refused",
+        authorization.user,
+        now,
+        ports.chance.bytes(10),
+        why=why,
+        installation=authorization.installation,
+    )
+    end = (authorization.fail(why),) if authorization.state == "redeeming" else ()
+    _discard(ports, result.connection, why, grant, told, *end)
+    return Discarded(why)
+
+
+def lacks_authority(authorization: Authorization, reads: Reads) -> str | None:
+    """Say why this person may not, or no longer, finish this authorization; None if they may.
+
+    Checked before the code is redeemed and again, in the transaction's own conditions, when the tokens are stored.
+    """
+    if reads.team is None or not reads.team.active or reads.member is None or reads.installation is None:
+        return "no_longer_member"
+    shared = authorization.sharing == "shared"
+    if not shared and reads.member.epoch != authorization.standing.epoch:
+        return "no_longer_member"
+    if shared and not reads.member.is_admin:
+        return "admin_required"
+    if reads.installation.binding != authorization.standing.binding:
+        return "installation_changed"
+    if not reads.installation.enabled:
+        return "installation_disabled"
+    present = reads.shared if shared else reads.own
+    if present is not None and authorization.begun_at <= present.revoked_at:
+        return "revoked_meanwhile"
+    if present is not None and authorization.begun_at < present.begun_at:
+        return "newer_grant"
+    return None
+
+
+def _completion_writes(
+    ports: Ports, result: CompletionResult, authorization: Authorization, present: Connection | None
+) -> tuple[Write, ...]:
+    now = ports.clock.now()
+    replaced = RevocationChore.of(present, "replaced", fresh_id(ports), int(now)) if present else None
+    told = record(
+        authorization.team,
+        "connected",
+        authorization.user,
+        now,
+        ports.chance.bytes(10),
+        installation=authorization.installation,
+        sharing=authorization.sharing,
+        provider=authorization.authorization_host,
+    )
+    return (
+        *_authority_checks(authorization),
+        Put(_row_to_store(ports, result, present), require=_as_read(present)),
+        authorization.step("completed", "code", "verifier"),
+        told,
+        *((replaced.to_put(ports.policy),) if replaced else ()),
+    )
+
+
+def _authority_checks(authorization: Authorization) -> tuple[Check, ...]:
+    user, team = authorization.user, authorization.team
+    member = [Is("state", "active")]
+    if authorization.sharing == "shared":
+        member.append(Is("role", "team_admin"))
+    else:
+        member.append(Is("epoch", authorization.standing.epoch))
+    installed = every(Is("binding", authorization.standing.binding), Is("enabled", True))
+    return (
+        Check(keys.team(team), Is("state", "active")),
+        Check(keys.member(team, user), every(*member)),
+        Check(keys.installation(team, authorization.installation), installed),
+    )
+
+
+def _row_to_store(ports: Ports, result: CompletionResult, present: Connection | None) -> Item:
+    kept = replace(result.connection, revoked_at=present.revoked_at if present else 0)
+    shard = ports.policy.shard(kept.key.pk)
+    return kept.to_item({"due_at": result.due_at, "due_shard": shard} if result.due_at is not None else None)
+
+
+def _as_read(present: Connection | None) -> Condition:
+    return Missing() if present is None else present.version.unchanged()
+
+
+def end(ports: Ports, authorization: Authorization, error: str) -> None:
+    """End an authorization with a stable code of ours.
+
+    Raises:
+        Conflict: If it has moved on meanwhile.
+    """
+    if not isinstance(ports.table.commit((authorization.fail(error),), fresh_id(ports)), Committed):
+        raise Conflict("the authorization has moved on", code="authorization_moved_on")

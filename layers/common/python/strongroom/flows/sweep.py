@@ -1,0 +1,57 @@
+"""The schedule's work: find what is due, and hand each to its queue. Cost follows what is due, not what is stored."""
+
+from __future__ import annotations
+
+import json
+
+from strongroom.domain import keys
+from strongroom.domain.connection import Version
+from strongroom.domain.table import Item, Key, Query
+from strongroom.flows.revoke import chore_message
+from strongroom.ports import Message, Ports
+
+MOST_PER_SHARD = 5000
+PAGE = 100
+
+
+def tick(ports: Ports) -> int:
+    """Ask for one sweep of each shard. A repeated, late or missed tick does no harm: what is due stays due."""
+    shards = [Message(json.dumps({"form": 1, "shard": number})) for number in range(ports.policy.shards)]
+    ports.queues.sweep.send(shards)
+    return len(shards)
+
+
+def sweep_shard(ports: Ports, shard: int) -> int:
+    """Queue everything of one shard that is due, overdue first; the rest of a very long list waits for the next tick.
+
+    Only the sparse index is read. Nothing here decides anything: each worker reads its rows anew.
+    """
+    queued, now = 0, int(ports.clock.now())
+    query = Query("due", f"D#{shard}", at_most=now, limit=PAGE)
+    while True:
+        page = ports.table.query(query)
+        _queue(ports, list(page.items))
+        queued += len(page.items)
+        if page.after is None or queued >= MOST_PER_SHARD:
+            ports.journal.count("Due", queued)
+            return queued
+        query = Query("due", f"D#{shard}", at_most=now, limit=PAGE, after=page.after)
+
+
+def _queue(ports: Ports, items: list[Item]) -> None:
+    renewals = [message for item in items if (message := _renewal(item)) is not None]
+    chores = [chore_message(str(item["PK"]).removeprefix("V#")) for item in items if item.get("kind") == "chore"]
+    if renewals:
+        ports.queues.renewal.send(renewals)
+    if chores:
+        ports.queues.chore.send(chores)
+
+
+def _renewal(item: Item) -> Message | None:
+    key = Key(str(item["PK"]), str(item["SK"]))
+    number = item.get("n")
+    if item.get("kind") != "connection" or keys.parse_connection(key) is None or not isinstance(number, int):
+        return None
+    version = Version(str(item["grant"]), number)
+    body = {"form": 1, "pk": key.pk, "sk": key.sk, "version": str(version)}
+    return Message(json.dumps(body), group=str(item.get("provider_key") or "none"))

@@ -1,0 +1,102 @@
+"""What the workers behind the queues do with one message. A message is believed in nothing: it names a row and a version,
+and everything else is read anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from strongroom.domain import keys
+from strongroom.domain.connection import Connection, Owner, Standing
+from strongroom.domain.installation import Installation
+from strongroom.domain.status import person_must_act, standing_now
+from strongroom.domain.table import Item, Key
+from strongroom.domain.team import Member, Team
+from strongroom.flows import renew
+from strongroom.ports import Ports
+
+WORK_WITHIN = 23.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The message can go. `what` is a stable word for the log."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Let the same message come back after so many seconds."""
+
+    seconds: int
+
+
+Worked: TypeAlias = Done | LookAgain
+
+
+def renew_one(ports: Ports, key: Key, version: str, receives: int) -> Worked:
+    """Renew the connection that a message names, if that is still what it says.
+
+    What a look-up would not hand out is not renewed. A live lease with an intent, or an answer that was lost, brings the
+    message back once, for the second look; what else cannot be done now is dropped: the next tick finds it again.
+
+    Raises:
+        StoreUnavailable, KeysUnavailable: The queue delivers it again.
+    """
+    started = ports.clock.now()
+    found = _renewable(ports, key)
+    if isinstance(found, Done):
+        return found
+    team, connection = found
+    if str(connection.version) != version:
+        return Done("other_version")
+    outcome = renew.renew(ports, team, connection, "schedule", started + WORK_WITHIN)
+    return _told(ports, outcome, receives)
+
+
+def _told(ports: Ports, outcome: renew.Renewal, receives: int) -> Worked:
+    match outcome:
+        case renew.Unclear(until) | renew.Waiting(until):
+            seconds = max(1, until - int(ports.clock.now()))
+            return LookAgain(seconds) if receives <= 2 else Done("left_for_the_next_tick")
+        case _:
+            return Done(type(outcome).__name__.lower())
+
+
+def _renewable(ports: Ports, key: Key) -> tuple[Team, Connection] | Done:
+    owner = keys.parse_connection(key)
+    if owner is None:
+        return Done("foreign_key")
+    where = Owner(*owner)
+    rows = _read(ports, where)
+    team = Team.from_item(rows[0]) if rows[0] else None
+    installation = Installation.from_item(rows[1]) if rows[1] else None
+    connection = Connection.from_item(rows[2]) if rows[2] else None
+    if team is None or not team.active or installation is None or not installation.enabled or connection is None:
+        return Done("gone")
+    expected = _expected(where, installation, Member.from_item(rows[3]) if rows[3] else None)
+    if expected is None or _stands_against(connection, expected, int(ports.clock.now())):
+        return Done("not_usable")
+    return team, connection
+
+
+def _stands_against(connection: Connection, expected: Standing, now: int) -> bool:
+    """A rejected connection keeps its tokens and is renewed; anything else that a person must mend is not."""
+    return person_must_act(connection, expected, now) not in (None, "rejected")
+
+
+def _expected(owner: Owner, installation: Installation, member: Member | None) -> Standing | None:
+    if owner.user is None:
+        return Standing("", installation.binding) if installation.sharing == "shared" else None
+    if member is None or installation.sharing == "shared":
+        return None
+    return standing_now(installation, member)
+
+
+def _read(ports: Ports, owner: Owner) -> list[Item | None]:
+    wanted = [keys.team(owner.team), keys.installation(owner.team, owner.installation), owner.key]
+    if owner.user is not None:
+        wanted.append(keys.member(owner.team, owner.user))
+    found = ports.table.read(wanted)
+    return [*(found.get(key) for key in wanted), *([None] if owner.user is None else [])]
