@@ -1,4 +1,4 @@
-"""All of Strongroom in one process: the real handlers, flows and cipher; table, keys, queues, time and the outside in memory.
+"""All of Strongroom in one process: real handlers, flows and cipher; table, keys, queues, time and the outside in memory.
 
 People, satellites and hosts call through events of the HTTP API, as API Gateway makes them after it has verified them.
 """
@@ -106,9 +106,7 @@ class World:
     def new_environment(self) -> Ports:
         """The ports of a function that has just started: nothing cached."""
         vault = Vault(self.table, self.keys, AesGcm(), self.clock, self.chance, "test")
-        return Ports(
-            self.table, vault, self.egress, self.queues, self.clock, self.chance, self.journal, self.policy
-        )
+        return Ports(self.table, vault, self.egress, self.queues, self.clock, self.chance, self.journal, self.policy)
 
     @property
     def wired(self) -> Wired:
@@ -181,7 +179,9 @@ class World:
         path = f"/v1/authorizations/{consented.id}/complete"
         return self.as_user(user, "POST", path, {"secret": consented.secret, **body})
 
-    def connect(self, user: str, installation: str, team: str = "acme", account: str | None = None, **body: Any) -> None:
+    def connect(
+        self, user: str, installation: str, team: str = "acme", account: str | None = None, **body: Any
+    ) -> None:
         """Walk the whole way: begin, consent, complete."""
         done = self.complete(user, self.consent(self.begin(user, installation, team), account or user), **body)
         assert done.status == 200, done.text
@@ -197,7 +197,9 @@ class World:
         assert isinstance(connection, dict)
         return connection
 
-    def look_up(self, user: str, installation: str, *, by: Caller = GATEWAY, team: str = "acme", **body: Any) -> Answered:
+    def look_up(
+        self, user: str, installation: str, *, by: Caller = GATEWAY, team: str = "acme", **body: Any
+    ) -> Answered:
         path = f"/v1/satellite/teams/{team}/installations/{installation}/token"
         return self.as_role(by, "POST", path, {"user": user, **body})
 
@@ -217,7 +219,7 @@ class World:
         handlers = {"sweep": sweep, "renewal": renew, "rescue": renew, "chore": revoke}
         moved = True
         while moved:
-            moved = any([self._deliver(name, module.lambda_handler) for name, module in handlers.items()])
+            moved = sum(self._deliver(name, module.lambda_handler) for name, module in handlers.items()) > 0
 
     def _deliver(self, name: str, handler: Any) -> bool:
         queue = getattr(self.queues, name)
@@ -315,5 +317,3 @@ def _match(pattern: str, path: str) -> dict[str, str] | None:
 
 def sent_bodies(requests: list[Outgoing]) -> list[str]:
     return [request.body.reveal() if request.body else "" for request in requests]
-
-
