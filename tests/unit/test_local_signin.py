@@ -1,0 +1,108 @@
+"""The sign-in service's rules without a network."""
+
+import itertools
+
+import jwt
+import pytest
+
+from local.services.exchange import DeadEnd, OAuthError, s256
+from local.services.signin_flow import Codes, SignInRequest, accept_request, redirect_uri_of
+from local.services.signin_tokens import SigningKey, Subject, access_claims, identity_claims
+from local.services.visits import recognises
+
+BACK = "http://127.0.0.1:8405/signed-in"
+ISSUER = "http://127.0.0.1:8402"
+VERIFIER = "v" * 43
+ASKED = {
+    "response_type": "code",
+    "client_id": "strongroom-web",
+    "redirect_uri": BACK,
+    "scope": "openid strongroom admin",
+    "code_challenge": s256(VERIFIER),
+    "code_challenge_method": "S256",
+}
+GIVEN = {"code": "1", "redirect_uri": BACK, "client_id": "strongroom-web", "code_verifier": VERIFIER}
+SUBJECT = Subject("alice", "strongroom-web", ("openid", "strongroom"), 90)
+
+
+def _codes(now: list[float]) -> tuple[Codes, SignInRequest]:
+    numbers = itertools.count(1)
+    return Codes(lambda: now[0], lambda: str(next(numbers))), accept_request(ASKED, BACK)
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge": "short"}, "invalid_request"),
+    ],
+)
+def test_a_sign_in_without_code_flow_and_s256_is_refused(changed: dict[str, str], code: str) -> None:
+    with pytest.raises(OAuthError) as caught:
+        accept_request({**ASKED, **changed}, BACK)
+    assert caught.value.code == code
+
+
+def test_unknown_scopes_are_left_out() -> None:
+    assert accept_request(ASKED, BACK).scopes == ("openid", "strongroom")
+
+
+@pytest.mark.parametrize("changed", [{"client_id": "other"}, {"redirect_uri": BACK + "/"}])
+def test_an_unknown_client_or_redirect_uri_is_a_dead_end(changed: dict[str, str]) -> None:
+    with pytest.raises(DeadEnd):
+        redirect_uri_of({**ASKED, **changed}, [BACK])
+
+
+def test_a_code_gives_the_account_once() -> None:
+    codes, request = _codes([100.0])
+    codes.issue(request, "alice", 90)
+
+    assert codes.redeem(GIVEN) == (request, "alice", 90)
+    with pytest.raises(OAuthError):
+        codes.redeem(GIVEN)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"code_verifier": "w" * 43}, {"redirect_uri": BACK + "/"}, {"client_id": "other"}, {"code": "2"}]
+)
+def test_a_code_is_bound_to_verifier_redirect_uri_and_client(changed: dict[str, str]) -> None:
+    codes, request = _codes([100.0])
+    codes.issue(request, "alice", 90)
+
+    with pytest.raises(OAuthError):
+        codes.redeem({**GIVEN, **changed})
+
+
+def test_a_code_is_good_for_a_minute() -> None:
+    now = [100.0]
+    codes, request = _codes(now)
+    codes.issue(request, "alice", 90)
+    now[0] = 160.0
+
+    with pytest.raises(OAuthError):
+        codes.redeem(GIVEN)
+
+
+def test_access_and_id_tokens_are_for_different_audiences() -> None:
+    access = access_claims(ISSUER, SUBJECT, 100, 60, "j")
+    identity = identity_claims(ISSUER, SUBJECT, 100, 60, "n")
+
+    assert (access["aud"], access["scope"], access["exp"]) == ("strongroom-api", "strongroom", 160)
+    assert (identity["aud"], identity["nonce"], "scope" in identity) == ("strongroom-web", "n", False)
+
+
+def test_the_published_key_verifies_and_holds_no_private_part() -> None:
+    key = SigningKey("k1")
+    (public,) = key.published()["keys"]
+    token = key.sign({"sub": "alice"}, "at+jwt")
+
+    assert jwt.decode(token, jwt.PyJWK(public).key, algorithms=["RS256"]) == {"sub": "alice"}
+    assert jwt.get_unverified_header(token) == {"alg": "RS256", "kid": "k1", "typ": "at+jwt"}
+    assert set(public) == {"kty", "key_ops", "n", "e", "kid", "use", "alg"}
+
+
+def test_only_demo_accounts_with_their_password_are_recognised() -> None:
+    assert recognises("alice", "demo")
+    assert not recognises("alice", "Demo")
+    assert not recognises("root", "demo")
