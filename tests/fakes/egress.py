@@ -13,6 +13,7 @@ from strongroom.domain.http import Answer, NoAnswer, NotSent, Outgoing, Reply
 from strongroom.ports import Line
 
 Behaviour: TypeAlias = Callable[[Outgoing], Answer]
+MOST_HOPS = 3
 MOVED = frozenset({301, 302, 303, 307, 308})
 
 
@@ -51,7 +52,7 @@ class FakeEgress:
     def send(self, request: Outgoing) -> Answer:
         destination = judge(request.url, self.rules)
         answer = self._once(destination, request)
-        hops = request.hops if request.method == "GET" else 0
+        hops = min(request.hops, MOST_HOPS) if request.method == "GET" else 0
         for _ in range(hops):
             location = _location(answer)
             if location is None:

@@ -81,7 +81,25 @@ def condition_text(condition: Condition, words: Placeholders) -> str:
 def _joined(word: str, conditions: tuple[Condition, ...], words: Placeholders) -> str:
     if not conditions:
         raise ValueError("a list of conditions is not empty")
-    return word.join(f"({condition_text(condition, words)})" for condition in conditions)
+    if len(conditions) == 1:
+        return condition_text(conditions[0], words)
+    return word.join(_operand(condition, words) for condition in conditions)
+
+
+def _operand(condition: Condition, words: Placeholders) -> str:
+    """Put parentheses where they are needed and nowhere else: DynamoDB refuses redundant ones."""
+    text = condition_text(condition, words)
+    return f"({text})" if _is_compound(condition) else text
+
+
+def _is_compound(condition: Condition) -> bool:
+    match condition:
+        case Every((inner,)) | Either((inner,)):
+            return _is_compound(inner)
+        case Every() | Either():
+            return True
+        case _:
+            return False
 
 
 def unmarked_text(condition: Condition | None, mark: str, words: Placeholders) -> str:
@@ -91,8 +109,8 @@ def unmarked_text(condition: Condition | None, mark: str, words: Placeholders) -
     one. A comparison with an attribute that is not there is not documented for `<>`, hence the two halves.
     """
     name = words.name(MARK)
-    fresh = f"(attribute_not_exists({name}) OR {name} <> {words.value(mark)})"
-    return fresh if condition is None else f"({condition_text(condition, words)}) AND {fresh}"
+    fresh = f"attribute_not_exists({name}) OR {name} <> {words.value(mark)}"
+    return fresh if condition is None else f"{_operand(condition, words)} AND ({fresh})"
 
 
 def update_text(change: Change, mark: str | None, words: Placeholders) -> str:

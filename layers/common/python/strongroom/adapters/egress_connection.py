@@ -59,10 +59,16 @@ def system_resolver(environ: MutableMapping[str, str] = os.environ) -> Resolve:
 
 
 def _ask_the_system(host: str, port: int) -> list[str]:
-    # A dot at the end keeps the machine's search list out of it. `localhost` comes from the hosts file, which has none.
-    name = host if host == "localhost" else f"{host}."
-    answers = socket.getaddrinfo(name.encode("ascii"), port, type=socket.SOCK_STREAM)
+    answers = socket.getaddrinfo(absolute_name(host), port, type=socket.SOCK_STREAM)
     return [str(sockaddr[0]) for *_, sockaddr in answers]
+
+
+def absolute_name(host: str) -> bytes:
+    """Give the name as the system is asked for it: the dot keeps the machine's search list out (RFC 1034 §3.1).
+
+    Only `localhost` goes without; it comes from the hosts file, which knows no dot.
+    """
+    return (host if host == "localhost" else f"{host}.").encode("ascii")
 
 
 def connect_to(address: str, port: int, within: float) -> socket.socket:
@@ -156,7 +162,7 @@ class Dialler:
             except OSError:
                 continue
             else:
-                return _same_peer(connection, address, destination)
+                return _same_peer(connection, address)
         raise Unconnected("timed_out" if late else "not_connected")
 
     def _secured(self, connection: socket.socket, destination: Destination, deadline: Deadline) -> socket.socket:
@@ -178,17 +184,13 @@ class Dialler:
         return self._tls
 
 
-def _same_peer(connection: socket.socket, address: str, destination: Destination) -> socket.socket:
-    """Return the connection if its other end is the address that was checked, and closes it otherwise."""
+def _same_peer(connection: socket.socket, address: str) -> socket.socket:
+    """Return the connection if its other end is the address that was checked, and close it otherwise."""
     try:
-        peer = str(connection.getpeername()[0])
-        check_addresses([peer], destination)
-        if not same_address(peer, address):
-            raise EgressRefused("the peer is not the address that was checked")
+        if same_address(str(connection.getpeername()[0]), address):
+            return connection
     except OSError:
         connection.close()
         raise Unconnected("not_connected") from None
-    except EgressRefused:
-        connection.close()
-        raise
-    return connection
+    connection.close()
+    raise EgressRefused("the peer is not the address that was checked")

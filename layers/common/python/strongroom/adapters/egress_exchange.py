@@ -73,10 +73,8 @@ class Wire(httpcore2.NetworkStream):
     def _put(self, view: memoryview) -> int:
         try:
             return self._connection.send(view)
-        except TimeoutError:
-            raise
         except OSError:
-            # httpcore2 then looks for an answer that the server gave before it stopped listening.
+            # httpcore2 then looks for an answer that the server gave before it stopped listening, if time remains.
             raise httpcore2.WriteError from None
 
 
@@ -125,8 +123,6 @@ def _reply(response: httpcore2.Response, wire: Wire, limit: int) -> Reply:
     for name, value in response.headers:
         key = name.decode("latin-1").lower()
         headers[key] = (*headers.get(key, ()), value.decode("latin-1"))
-    if response.status < 200:
-        raise Unacceptable("malformed")  # a switch of protocols that nobody asked for
     if "content-encoding" in headers:
         raise Unacceptable("encoded")
     wire.admit(FRAMING * limit)

@@ -28,6 +28,13 @@ RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
 SERVER_METADATA = "/.well-known/oauth-authorization-server"
 OPENID_METADATA = "/.well-known/openid-configuration"
 
+_WORTH = (
+    "resource_metadata_unavailable",
+    "server_metadata_unavailable",
+    "resource_metadata_missing",
+    "server_metadata_missing",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class NeedsOAuth:
@@ -97,8 +104,8 @@ def judge_resource_metadata(answer: Answer, mcp_url: str, *, loopback: bool = Fa
     other. Of the authorization servers, the first three that may be called count.
 
     Raises:
-        DiscoveryFailed: `resource_metadata_missing`, `resource_metadata_unreadable`, `resource_mismatch`,
-            `authorization_server_missing` or `mcp_url_refused`.
+        DiscoveryFailed: `resource_metadata_missing` (4xx), `resource_metadata_unavailable`,
+            `resource_metadata_unreadable`, `resource_mismatch`, `authorization_server_missing` or `mcp_url_refused`.
     """
     mcp = _mcp(mcp_url, loopback)
     document = _document(answer, "resource_metadata")
@@ -146,9 +153,10 @@ def judge_authorization_server(
       only if the server announces it (RFC 9207 §3).
 
     Raises:
-        DiscoveryFailed: `server_metadata_missing`, `server_metadata_unreadable`, `issuer_mismatch`, `issuer_refused`,
-            `pkce_unsupported`, `authorization_endpoint_refused`, `token_endpoint_refused`,
-            `registration_endpoint_refused`, `revocation_endpoint_refused` or `endpoint_off_issuer`.
+        DiscoveryFailed: `server_metadata_missing` (4xx), `server_metadata_unavailable`, `server_metadata_unreadable`,
+            `issuer_mismatch`, `issuer_refused`, `pkce_unsupported`, `authorization_endpoint_refused`,
+            `token_endpoint_refused`, `registration_endpoint_refused`, `revocation_endpoint_refused` or
+            `endpoint_off_issuer`.
     """
     document = _document(answer, "server_metadata")
     home = _issuer(issuer, loopback)
@@ -192,8 +200,11 @@ def judge_legacy(answer: Answer, mcp_url: str, *, loopback: bool = False) -> tup
 
 
 def most_telling(failures: Sequence[DiscoveryFailed]) -> DiscoveryFailed:
-    """Choose which failure of several places to report: a broken rule says more than a missing document."""
-    return next((failure for failure in failures if not failure.public_code.endswith("_missing")), failures[0])
+    """Choose which failure of several places to report: a broken rule before a fault, a fault before a missing document.
+
+    So only a server that has no document anywhere counts as one without.
+    """
+    return min(failures, key=lambda failure: _WORTH.index(failure.public_code) if failure.public_code in _WORTH else -1)
 
 
 def _mcp(mcp_url: str, loopback: bool) -> WebUrl:
@@ -209,8 +220,10 @@ def _issuer(text: object, loopback: bool) -> WebUrl | None:
 
 
 def _document(answer: Answer, what: str) -> JsonObject:
-    if not isinstance(answer, Reply) or answer.status != 200:
+    if isinstance(answer, Reply) and 400 <= answer.status < 500:
         raise DiscoveryFailed("there is no such document", code=f"{what}_missing")
+    if not isinstance(answer, Reply) or answer.status != 200:
+        raise DiscoveryFailed("the document cannot be had just now", code=f"{what}_unavailable")
     try:
         return json_document(answer.body)
     except ProviderFailed as failure:
