@@ -1,0 +1,58 @@
+"""Who exists on the local machine: fixed fake callers, members and the fake keys of the functions themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+
+FAKE_KEYS: Mapping[str, str] = {
+    "AWS_ACCESS_KEY_ID": "AKIDSTRONGROOMLOCAL1",
+    "AWS_SECRET_ACCESS_KEY": "local-function-secret",
+    "AWS_SESSION_TOKEN": "local-function-session",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody with IAM credentials, as AWS would know them: a role, assumed under a session name."""
+
+    name: str
+    access_key: str
+    secret: str = field(repr=False)
+    role_id: str
+    session: str
+    account: str = ACCOUNT
+
+    @property
+    def caller_id(self) -> str:
+        return f"{self.role_id}:{self.session}"
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:sts::{self.account}:assumed-role/{self.name}/{self.session}"
+
+
+HOST = Caller("local-host", "AKIDSTRONGROOMHOST01", "local-host-secret", "AROALOCALHOST0000001", "host")
+SATELLITE = Caller("local-gateway", "AKIDSTRONGROOMGATE01", "local-gateway-secret", "AROALOCALGATEWAY0001", "gateway")
+STRANGER = Caller("local-stranger", "AKIDSTRONGROOMNONE01", "local-stranger-secret", "AROALOCALSTRANGER001", "stranger")
+CALLERS = (HOST, SATELLITE, STRANGER)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A demo account of the sign-in service and what it is in its team."""
+
+    team: str
+    user: str
+    role: str
+
+
+MEMBERS = (
+    Member("acme", "alice", "team_admin"),
+    Member("acme", "bob", "team_user"),
+    Member("acme", "carol", "team_user"),
+    Member("rivals", "mallory", "team_admin"),
+)

@@ -1,0 +1,140 @@
+"""Who acts in the demo: people with a browser each, the satellite, and the provider's own levers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.accounts import Caller
+from local.plan import Ports, origin
+from local.services.browser import Arrival, Browser
+from local.services.mcp_caller import Told, ToolAnswer, call_tool
+from local.signing import Reply, SignedClient, send
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where everything answers."""
+
+    ports: Ports
+
+    @property
+    def api(self) -> str:
+        return origin(self.ports.front)
+
+    @property
+    def sign_in(self) -> str:
+        return origin(self.ports.sign_in)
+
+    @property
+    def provider(self) -> str:
+        return origin(self.ports.provider)
+
+    @property
+    def mcp(self) -> str:
+        return f"{origin(self.ports.team_files)}/mcp"
+
+    @property
+    def web_client(self) -> str:
+        return f"{origin(self.ports.web_client)}/"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An authorization that a person has begun: its id, and where its click leads."""
+
+    id: str
+    url: str = field(repr=False)
+
+
+class Person:
+    """Somebody with an account, a browser of their own, and a JWT once they have signed in."""
+
+    def __init__(self, name: str, team: str, places: Places) -> None:
+        self.name, self.team = name, team
+        self.browser = Browser(name)
+        self._places = places
+        self._jwt = ""
+
+    def sign_in(self) -> None:
+        self._jwt = self.browser.sign_in(self._places.sign_in, f"{self._places.web_client}signed-in")
+
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Reply:
+        """Call the API as the web client does for this person."""
+        if not self._jwt:
+            self.sign_in()
+        headers = {"Authorization": f"Bearer {self._jwt}", "Content-Type": "application/json"}
+        return send(method, f"{self._places.api}{path}", b"" if body is None else json.dumps(body).encode(), headers)
+
+    def install(self, name: str, url: str) -> Reply:
+        return self.ask("POST", f"/v1/teams/{self.team}/installations", {"name": name, "url": url})
+
+    def status(self, installation: str) -> dict[str, Any]:
+        """The person's own status at one installation."""
+        shown = self.ask("GET", f"/v1/teams/{self.team}/installations/{installation}")
+        return dict(shown.json().get("connection", {}))
+
+    def begin(self, installation: str) -> Begun:
+        """Click Connect."""
+        begun = self.ask("POST", f"/v1/teams/{self.team}/installations/{installation}/authorize", {}).json()
+        return Begun(begun["authorization_id"], begun["authorization_url"])
+
+    def consent(self, begun: Begun, allow: bool = True) -> Arrival:
+        """Open the provider's page in this browser, sign in there, answer, and arrive back."""
+        return self.browser.consent(begun.url, allow)
+
+    def complete(self, authorization: str, secret: str) -> Reply:
+        return self.ask("POST", f"/v1/authorizations/{authorization}/complete", {"secret": secret})
+
+    def connect(self, installation: str) -> Reply:
+        """Go the whole way: begin, consent, complete."""
+        arrival = self.consent(self.begin(installation))
+        return self.complete(arrival.authorization or "", arrival.secret or "")
+
+    def revoke(self, installation: str) -> Reply:
+        return self.ask("DELETE", f"/v1/teams/{self.team}/installations/{installation}/connection")
+
+
+class Satellite:
+    """An MCP gateway: it asks with SigV4, and calls the MCP server with what it got."""
+
+    def __init__(self, caller: Caller, places: Places) -> None:
+        self._client, self._places = SignedClient(places.api, caller), places
+
+    def look_up(self, team: str, installation: str, user: str, **wish: Any) -> Reply:
+        path = f"/v1/satellite/teams/{team}/installations/{installation}/token"
+        return self._client.send("POST", path, {"user": user, **wish})
+
+    def who_is(self, released: Reply) -> str:
+        """Let the tool say whose token this is; `turned away` if the server does not take it."""
+        answer = self.call(released.json()["headers"])
+        return answer.text if isinstance(answer, Told) else "turned away"
+
+    def call(self, headers: Mapping[str, str]) -> ToolAnswer:
+        return call_tool(self._places.mcp, "whoami", headers)
+
+
+class ProviderLevers:
+    """What the provider's own people could do: withdraw a grant, and count."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+
+    def state(self) -> dict[str, Any]:
+        return dict(self._pull("state", {}))
+
+    def withdraw(self, account: str) -> None:
+        self._pull("withdraw", {"account": account})
+
+    def grants(self, account: str) -> list[dict[str, Any]]:
+        return [grant for grant in self.state()["grants"] if grant["account"] == account]
+
+    def refreshed(self, account: str) -> int:
+        """How often tokens of this account have been rotated."""
+        return sum(int(grant["refreshed"]) for grant in self.grants(account))
+
+    def _pull(self, lever: str, order: Mapping[str, Any]) -> Any:
+        body, kind = json.dumps(order).encode(), {"Content-Type": "application/json"}
+        return send("POST", f"{self._places.provider}/control/{lever}", body, kind).json()

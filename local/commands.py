@@ -1,0 +1,113 @@
+"""The commands of `dev.py`, as seen from outside: what they are called, and which environment each one needs.
+
+Standard library only, since it runs before there is an environment; the command itself then runs inside (`python -m
+local`), with the same arguments, read by the same parser.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from local import failures, jwt
+from local.environment import BUILD, DEVELOPMENT, ROOT, child_environ, ensure
+from local.errors import LocalError
+
+PORTS = 6
+HIGHEST = 32767
+
+_EPILOG = """\
+The first run makes an environment in .venv and needs the network; later ones do not.
+Start with: python3 dev.py demo"""
+
+
+def port(text: str) -> int:
+    """Read the first of the six ports that the local system takes.
+
+    They stay below the range from which systems take ports for outgoing connections.
+    """
+    if not text.isdecimal() or not 1024 <= int(text) <= HIGHEST - PORTS + 1:
+        raise argparse.ArgumentTypeError(f"a port is a number from 1024 to {HIGHEST - PORTS + 1}")
+    return int(text)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="dev.py",
+        description="Try, run, test and build Strongroom on this machine.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, what: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
+
+    demo = command("demo", "start everything, live through a day with real HTTP, and say what happened")
+    serve = command("serve", "start everything and leave it running until Ctrl-C")
+    token = command("jwt", "print an access token of a demo account of the running system")
+    for one in (demo, serve, token):
+        one.add_argument("--port", type=port, default=8400, help=f"the first of {PORTS} ports (default 8400)")
+    token.add_argument("account", metavar="ACCOUNT", help="alice, bob, carol or mallory")
+
+    test = command("test", "run the unit, contract and end-to-end tests; arguments after -- go to pytest")
+    test.add_argument("--unit", action="store_true", help="the unit tests alone")
+    test.add_argument("-k", metavar="EXPRESSION", dest="expression", help="only tests whose names match")
+    test.add_argument("pytest", nargs="*", help=argparse.SUPPRESS)
+
+    command("lint", "check style, format and types")
+    command("fmt", "format the code")
+    command("build", "build for the real target, then check the template")
+    lock = command("lock", "re-make the locked requirements from requirements/*.in")
+    lock.add_argument("--upgrade", action="store_true", help="take the newest versions instead of the locked ones")
+    return top
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; every failure that a person can mend is one sentence."""
+    options = parser().parse_args(arguments)
+    try:
+        return _run(options, arguments)
+    except LocalError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped; run it again to continue.", file=sys.stderr)
+        return 130
+
+
+def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    if sys.platform == "win32":
+        raise LocalError(failures.not_on_windows())
+    match options.command:
+        case "jwt":
+            print(jwt.sign_in(options.account, options.port))
+            return 0
+        case "build":
+            if shutil.which("make") is None:
+                raise LocalError(failures.no_make())
+            return _become(ensure(BUILD, _say), ["local.build"])
+        case "lock":
+            return _become(ensure(BUILD, _say), ["local", *arguments])
+        case _:
+            return _become(ensure(DEVELOPMENT, _say), ["local", *arguments])
+
+
+def _say(sentence: str) -> None:
+    # Progress is no part of a command's output.
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def _become(python: Path, module: Sequence[str]) -> NoReturn:
+    """Go on as that interpreter, so that signals and the exit status are its own."""
+    environ = child_environ(os.environ)
+    environ.setdefault("UV_SYSTEM_CERTS", "1")  # as pip does: companies put their proxy's certificate there
+    environ["PATH"] = os.pathsep.join([str(python.parent), environ.get("PATH", os.defpath)])
+    os.chdir(ROOT)
+    sys.stdout.flush()
+    os.execve(python, [str(python), "-m", *module], environ)  # noqa: S606 -- the interpreter that we have just made

@@ -1,0 +1,171 @@
+"""What runs on which port, with which settings: the demo's system as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.accounts import CALLERS, MEMBERS, SATELLITE, Caller, Member
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+ROOT = Path(__file__).resolve().parent.parent
+LOOPBACK = "127.0.0.1"
+HIGHEST_PORT = 32767  # above begin the ports that systems take for outgoing connections
+_RUNTIME_PORTS = 90
+
+Seed = Callable[["DynamoDBClient", str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The six ports of the system, from a first one on, and some more for Lambda's Runtime API."""
+
+    first: int = 8400
+
+    @property
+    def front(self) -> int:
+        return self.first
+
+    @property
+    def aws(self) -> int:
+        return self.first + 1
+
+    @property
+    def sign_in(self) -> int:
+        return self.first + 2
+
+    @property
+    def provider(self) -> int:
+        return self.first + 3
+
+    @property
+    def team_files(self) -> int:
+        return self.first + 4
+
+    @property
+    def web_client(self) -> int:
+        return self.first + 5
+
+    @property
+    def runtime(self) -> range:
+        after = self.first + 6
+        start = after if after + _RUNTIME_PORTS <= HIGHEST_PORT + 1 else self.first - _RUNTIME_PORTS
+        return range(start, start + _RUNTIME_PORTS)
+
+
+def origin(port: int) -> str:
+    return f"http://{LOOPBACK}:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    name: str
+    module: str
+    port: int
+    arguments: tuple[str, ...] = ()
+    path: str = "/"
+
+    @property
+    def log(self) -> str:
+        return f"{self.name.lower().replace(' ', '-')}.log"
+
+    @property
+    def ready(self) -> str:
+        return f"{origin(self.port)}{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a stack is made of.
+
+    `tick_every` in seconds overrides the rate of every schedule; 0 leaves firing to `Stack.fire_schedule`. `seed` writes
+    the operator's rows into the empty table. `environment` is given to every function beside what the template says.
+    """
+
+    run_dir: Path
+    ports: Ports
+    template: Path = ROOT / "template.yaml"
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    services: tuple[Service, ...] = ()
+    callers: tuple[Caller, ...] = CALLERS
+    members: tuple[Member, ...] = ()
+    satellites: Mapping[str, Caller] = field(default_factory=dict)
+    seed: Seed | None = None
+    tick_every: float | None = None
+    environments_per_function: int = 4
+    ready_within: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How short the demo's times are, in seconds. None leaves the template's or the service's own value."""
+
+    access_token: int | None = None
+    renew_ahead: int | None = None
+    short_lived: int | None = None
+    tick_every: float | None = None
+
+
+def demo_options(ports: Ports, pace: Pace, seed: Seed | None) -> Options:
+    """The whole system of the demo: our template, the four services, the members and the satellite."""
+    return Options(
+        run_dir=ROOT / ".dev" / f"run-{ports.first}",
+        ports=ports,
+        parameters=demo_parameters(ports, pace),
+        environment={"STRONGROOM_DEVELOPMENT": "loopback"},
+        services=demo_services(ports, pace),
+        members=MEMBERS,
+        satellites={"acme": SATELLITE},
+        seed=seed,
+        tick_every=pace.tick_every,
+    )
+
+
+def demo_parameters(ports: Ports, pace: Pace) -> dict[str, str]:
+    """The template's parameters for a system on loopback."""
+    paced = {"RenewAhead": pace.renew_ahead, "ShortLived": pace.short_lived}
+    return {
+        "Issuer": origin(ports.sign_in),
+        "PublicUrl": origin(ports.front),
+        "WebClientUrl": f"{origin(ports.web_client)}/",
+        "WebOrigins": origin(ports.web_client),
+        **{name: str(seconds) for name, seconds in paced.items() if seconds is not None},
+    }
+
+
+def demo_services(ports: Ports, pace: Pace) -> tuple[Service, ...]:
+    web, resource = origin(ports.web_client), f"{origin(ports.team_files)}/mcp"
+    lifetime = () if pace.access_token is None else ("--access-token-seconds", str(pace.access_token))
+    return (
+        Service(
+            "sign-in service",
+            "local.services.signin",
+            ports.sign_in,
+            ("--redirect-uri", f"{web}/signed-in", "--web-origin", web),
+            "/.well-known/openid-configuration",
+        ),
+        Service(
+            "Files Provider",
+            "local.services.provider",
+            ports.provider,
+            ("--resource", resource, *lifetime),
+            "/.well-known/oauth-authorization-server",
+        ),
+        Service(
+            "Team Files",
+            "local.services.team_files",
+            ports.team_files,
+            ("--url", resource, "--provider", origin(ports.provider)),
+        ),
+        Service(
+            "web client",
+            "local.services.web_client",
+            ports.web_client,
+            ("--api", origin(ports.front), "--issuer", origin(ports.sign_in)),
+        ),
+    )
