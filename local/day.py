@@ -114,26 +114,36 @@ class Day:
         before = {name: self.version(name) for name in ("alice", "bob")}
         rotated = {name: self.provider.refreshed(name) for name in before}
         self.say("   (waiting until both tokens are near their end)")
-        self.wait("the schedule fired, the sweep found both, the queue delivered, and the provider rotated their tokens",
-                  lambda: all(self.provider.refreshed(name) > rotated[name] for name in before), self.fire_schedule)  # fmt: skip
+        self.wait(
+            "the schedule fired, the sweep found both, the queue delivered, the provider rotated",
+            lambda: all(self.provider.refreshed(name) > rotated[name] for name in before),
+            self.fire_schedule,
+        )
         self.wait(
             "both have new tokens in the table", lambda: all(self.version(name) != before[name] for name in before)
         )
         self.expect("the tool still works for both", all(self.tool_says(name) == name for name in before))
         version, count = self.version("bob"), self.provider.refreshed("bob")
         self.say("   (waiting until bob's token is about to expire, with the schedule at rest)")
-        self.wait("a look-up found bob's token about to expire and renewed it on demand",
-                  lambda: self.version("bob", min_validity=600) != version)  # fmt: skip
-        self.expect("the provider rotated once for it, and the tool says bob",
-                    self.provider.refreshed("bob") == count + 1 and self.tool_says("bob") == "bob")  # fmt: skip
+        self.wait(
+            "a look-up found bob's token about to expire and renewed it on demand",
+            lambda: self.version("bob", min_validity=600) != version,
+        )
+        self.expect(
+            "the provider rotated once for it, and the tool says bob",
+            self.provider.refreshed("bob") == count + 1 and self.tool_says("bob") == "bob",
+        )
 
     # -- 5
 
     def withdrawing(self) -> None:
         self.provider.withdraw("alice")
         self.say("   (waiting for the next renewal)")
-        self.wait("at the next renewal alice became auth_required (refused)",
-                  lambda: self.people["alice"].status(self.installation)["reason"] == "refused", self.fire_schedule)  # fmt: skip
+        self.wait(
+            "at the next renewal alice became auth_required (refused)",
+            lambda: self.people["alice"].status(self.installation)["reason"] == "refused",
+            self.fire_schedule,
+        )
         self.expect("bob was not touched", self.is_connected("bob") and self.tool_says("bob") == "bob")
         self.people["alice"].connect(self.installation)
         self.expect("alice reconnects, and the tool says alice", self.tool_says("alice") == "alice")
@@ -147,8 +157,10 @@ class Day:
         asked = self.satellite.look_up("acme", self.installation, "bob")
         gone = asked.status == 409 and asked.json()["reason"] == "revoked"
         self.expect("the next look-up for bob gives nothing", gone)
-        self.wait("the provider has been told (RFC 7009) and has ended bob's grant",
-                  lambda: all(grant["ended"] for grant in self.provider.grants("bob")))  # fmt: skip
+        self.wait(
+            "the provider has been told (RFC 7009) and has ended bob's grant",
+            lambda: all(grant["ended"] for grant in self.provider.grants("bob")),
+        )
         self.expect("alice still works", self.tool_says("alice") == "alice")
 
     # -- 7
@@ -160,14 +172,18 @@ class Day:
         callback = bob.browser.answer(begun.url)
         arrival = bob.browser.visit(callback)
         stolen = mallory.complete(begun.id, GUESS)
-        self.expect("mallory completes bob's authorization with her own sign-in: there is no such thing for her (404)",
-                    stolen.status == 404)  # fmt: skip
+        self.expect(
+            "mallory completes bob's authorization with her own sign-in: there is no such thing for her (404)",
+            stolen.status == 404,
+        )
         done = bob.complete(arrival.authorization or "", arrival.secret or "")
         self.expect("bob completes it himself", done.status == 200 and self.tool_says("bob") == "bob")
         exchanges = self._exchanges()
         replay = mallory.browser.open(callback)
-        self.expect("mallory replays bob's callback: a neutral page, and no second token request",
-                    replay.status_code == 200 and "location" not in replay.headers and self._exchanges() == exchanges)  # fmt: skip
+        self.expect(
+            "mallory replays bob's callback: a neutral page, and no second token request",
+            replay.status_code == 200 and "location" not in replay.headers and self._exchanges() == exchanges,
+        )
         self._fixating(bob, mallory)
 
     def _asking(self, mallory: Person) -> None:

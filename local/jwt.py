@@ -10,6 +10,7 @@ import urllib.request
 from local.errors import LocalError
 
 SIGN_IN = 2
+NOT_OURS = "What answers there is not Strongroom's sign-in service: choose another --port."
 
 
 def sign_in(account: str, port: int) -> str:
@@ -26,7 +27,8 @@ def sign_in(account: str, port: int) -> str:
             return token_of(answer.read())
     except urllib.error.HTTPError as refusal:
         with refusal:
-            raise LocalError(f"The sign-in service refuses {account!r} ({refusal.code}).") from None
+            sentence = f"There is no demo account {account!r}." if refusal.code in (400, 401) else NOT_OURS
+            raise LocalError(sentence) from None
     except OSError:
         start = f"python3 dev.py serve --port {port}"
         raise LocalError(f"No sign-in service answers at {url}: start it with {start}") from None
@@ -47,4 +49,4 @@ def token_of(body: bytes) -> str:
     try:
         return str(json.loads(body)["access_token"])
     except (ValueError, KeyError, TypeError):
-        raise LocalError("What answers there is not Strongroom's sign-in service: choose another --port.") from None
+        raise LocalError(NOT_OURS) from None

@@ -110,7 +110,7 @@ class Processes:
         if process.poll() is None:
             try:
                 os.killpg(process.pid, number)
-            except ProcessLookupError:
+            except (ProcessLookupError, PermissionError):  # macOS says the latter of a process that has just ended
                 return
 
     def _tell(self, change: str, pid: int) -> None:

@@ -87,6 +87,18 @@ class Stack:
         """How many messages each queue holds, by the queue's logical id."""
         return self.cloud.depths()
 
+    def wait_until_empty(self, *queues: str, within: float = 60.0) -> None:
+        """Wait until these queues hold nothing, messages in flight and delayed ones included.
+
+        Raises:
+            LocalError: If they still hold something after so many seconds.
+        """
+        deadline = time.monotonic() + within
+        while left := {name: number for name, number in self.depths().items() if name in queues and number}:
+            if time.monotonic() > deadline:
+                raise LocalError(f"After {within:.0f} seconds there are still messages: {left}.")
+            threading.Event().wait(_POLL)
+
     def client(self, caller: Caller) -> SignedClient:
         return SignedClient(self.url, caller)
 
@@ -124,7 +136,7 @@ class Stack:
         if not has_aws_runtime_client():
             self._say("AWS's runtime client has no wheel for this machine: handlers run in a loop of our own.")
         started = [(service, self._start_service(service)) for service in self.options.services]
-        aws = Service("stand-in for AWS", "moto.server", self.options.ports.aws, ("-H", LOOPBACK))
+        aws = Service("stand-in for AWS", "local.aws_stand_in", self.options.ports.aws)
         self._wait_for(aws, self._start_service(aws))
         self.cloud = build_cloud(template, origin(self.options.ports.aws))
         self._start_functions(template)

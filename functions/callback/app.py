@@ -17,7 +17,7 @@ from strongroom.flows import install
 from strongroom.flows.answer import AlreadyFinished, Ended, Returned, take_answer
 from strongroom.flows.complete import complete, see
 
-PORTS = wire("callback", queues=("rescue", "chore"))
+PORTS = wire("callback", queues=("rescue",))
 
 
 def lambda_handler(event: Any, context: Any, ports: Wired = PORTS) -> Response:

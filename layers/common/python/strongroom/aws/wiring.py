@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast
-from urllib.parse import urlsplit
 
 from strongroom.adapters import clients
 from strongroom.adapters.cipher import AesGcm
@@ -18,7 +17,6 @@ from strongroom.adapters.sqs import SqsQueue
 from strongroom.aws.journal import Journal
 from strongroom.aws.settings import Settings
 from strongroom.domain.errors import KeysUnavailable, QueueUnavailable
-from strongroom.domain.policy import Policy
 from strongroom.flows.vault import Vault
 from strongroom.ports import KeyService, Message, Ports, Queue, Queues
 
@@ -78,7 +76,7 @@ def wire(
     ports = Ports(
         table=table,
         vault=Vault(table, keys, AesGcm(), clock, chance, settings.text("DEPLOYMENT")),
-        egress=GuardedEgress(own_hosts=_own_hosts(policy), loopback=policy.loopback),
+        egress=GuardedEgress(own_hosts=policy.destinations().own, loopback=policy.loopback),
         queues=Queues(queue("sweep"), queue("renewal"), queue("rescue"), queue("chore")),
         clock=clock,
         chance=chance,
@@ -87,7 +85,3 @@ def wire(
     )
     named = {settings.text(f"{name.upper()}_QUEUE").rpartition("/")[2]: name for name in queues}
     return Wired(ports, settings.issuer if people else "", named)
-
-
-def _own_hosts(policy: Policy) -> list[str]:
-    return [urlsplit(policy.public_url).netloc] if policy.public_url else []

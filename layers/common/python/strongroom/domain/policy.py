@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+
+from strongroom.domain.destinations import Rules
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -28,6 +30,10 @@ class Policy:
     exercise_after: int = 3 * DAY
     shards: int = 4
     loopback: bool = False
+
+    def destinations(self) -> Rules:
+        """What the guarded client may call: never ourselves."""
+        return Rules(own=frozenset({urlsplit(self.public_url).netloc}), loopback=self.loopback)
 
     def redirect_uri(self, provider_key: str) -> str:
         """The callback URL of one provider: from the settings alone, never from a request's headers."""

@@ -141,8 +141,6 @@ class Envelope:
         if len(rest) <= _ID_LENGTH:
             raise IntegrityError("a sealed value is too short")
         vault_key_id, team_id_length, rest = rest[:_ID_LENGTH], rest[_ID_LENGTH], rest[_ID_LENGTH + 1 :]
-        if team_id_length not in (0, _ID_LENGTH):
-            raise IntegrityError("a sealed value names no key that could be ours")
         team_key_id = _checked_id(rest[:team_id_length]) if team_id_length else ""
         return cls(_checked_id(vault_key_id), team_key_id, Box.parse(rest[team_id_length:]))
 

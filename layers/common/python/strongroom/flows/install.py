@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from strongroom.domain import keys
 from strongroom.domain.connection import Connection
+from strongroom.domain.destinations import judge
 from strongroom.domain.errors import Conflict, Forbidden
 from strongroom.domain.installation import Installation, Sharing
 from strongroom.domain.record import record
@@ -28,16 +29,19 @@ class Listed:
 def install(ports: Ports, user: str, team: str, name: str, url: str, sharing: Sharing) -> Listed:
     """Install an MCP server by its URL, under a name that is unique in the team.
 
-    Nothing is asked of the server yet: what it needs is found out when somebody connects.
+    Nothing is asked of the server yet: what it needs is found out when somebody connects. But a URL that could never be
+    called is refused here.
 
     Raises:
         NotFound: If the person is not a member.
         Forbidden: If the person is not an admin.
+        EgressRefused: If the URL may not be called.
         Conflict: `name_taken`.
     """
     _, member = team_and_member(ports.table, team, user)
     if not member.is_admin:
         raise Forbidden("only an admin installs", code="admin_required")
+    judge(url, ports.policy.destinations())
     now = ports.clock.now()
     new = Installation(fresh_id(ports), team, name, url, sharing, binding=fresh_id(ports), enabled=True)
     writes = (

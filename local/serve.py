@@ -1,0 +1,91 @@
+"""`dev.py serve`: start the system, say how to use it, and keep it running until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from local.accounts import HOST, MEMBERS, REGION, SATELLITE, Caller
+from local.actors import Places
+from local.demo import say
+from local.plan import Pace, Ports, demo_options
+from local.seed import operators_rows
+from local.stack import Stack
+
+# Tokens live two minutes, and are renewed in the last one: whoever watches the logs sees it happen.
+PACE = Pace(access_token=120, renew_ahead=60, short_lived=5, tick_every=10)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until SIGINT or SIGTERM; then stop every process that was started."""
+    parser = argparse.ArgumentParser(prog="dev.py serve")
+    parser.add_argument("--port", type=int, default=8400)
+    ports = Ports(parser.parse_args(arguments).port)
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    say("Starting ...")
+    with Stack(demo_options(ports, PACE, operators_rows), say) as stack:
+        say(manual(ports))
+        say(f"Logs of every function and service: {stack.logs}\nCtrl-C stops it.")
+        try:
+            stopping.wait()
+        except KeyboardInterrupt:
+            say("\nStopping ...")
+    say("Stopped. Nothing is left running.")
+    return 0
+
+
+def manual(ports: Ports) -> str:
+    """What a newcomer needs: where things are, who exists, and a command for each call."""
+    places = Places(ports)
+    accounts = "\n".join(f"  {one.user:<8} {one.role} of team {one.team}" for one in MEMBERS)
+    return f"""
+Running:
+  Strongroom's API      {places.api}
+  web client            {places.web_client}
+  sign-in service       {places.sign_in}
+  OAuth provider        {places.provider}
+  MCP server            {places.mcp}
+
+Accounts (at the sign-in service and at the provider; the password of each is "demo"):
+{accounts}
+
+A JWT of an account, and the page's calls with it:
+  JWT=$(python3 dev.py jwt alice{_port(ports)})
+  curl -s {places.api}/v1/teams/acme/installations -H "Authorization: Bearer $JWT"
+  curl -s {places.api}/v1/teams/acme/installations -H "Authorization: Bearer $JWT" \\
+       -d '{{"name": "Team Files", "url": "{places.mcp}"}}'
+  curl -s -X POST {places.api}/v1/teams/acme/installations/$INSTALLATION/authorize -H "Authorization: Bearer $JWT"
+  python3 dev.py consent alice "$AUTHORIZATION_URL"     # plays the browser; or open the URL in yours
+  curl -s {places.api}/v1/authorizations/$AUTHORIZATION -H "Authorization: Bearer $JWT"
+  curl -s {places.api}/v1/authorizations/$AUTHORIZATION/complete -H "Authorization: Bearer $JWT" \\
+       -d "{{\\"secret\\": \\"$SECRET\\"}}"
+  curl -s -X DELETE {places.api}/v1/teams/acme/installations/$INSTALLATION/connection -H "Authorization: Bearer $JWT"
+
+A satellite's calls, signed with SigV4:
+  curl -s {places.api}/v1/satellite/teams/acme/installations/$INSTALLATION/token {_signed(SATELLITE)} \\
+       -d '{{"user": "bob"}}'
+  curl -s {places.api}/v1/satellite/teams/acme/installations/$INSTALLATION/rejected {_signed(SATELLITE)} \\
+       -d "{{\\"user\\": \\"bob\\", \\"version\\": \\"$VERSION\\", \\"status\\": 401}}"
+
+A host's calls:
+  curl -s -X PUT {places.api}/v1/host/teams/acme/members {_signed(HOST)} \\
+       -d '{{"user": "bob", "role": "team_user"}}'
+  curl -s -X PUT {places.api}/v1/host/teams/acme/satellites {_signed(HOST)} \\
+       -d '{{"account": "{SATELLITE.account}", "role_id": "{SATELLITE.role_id}", "allowed": true}}'
+"""
+
+
+def _port(ports: Ports) -> str:
+    return "" if ports.first == Ports().first else f" --port {ports.first}"
+
+
+def _signed(caller: Caller) -> str:
+    return f"--aws-sigv4 aws:amz:{REGION}:execute-api --user {caller.access_key}:{caller.secret}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
