@@ -25,15 +25,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--port", type=int, default=8400)
     ports = Ports(parser.parse_args(arguments).port)
     stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     say("Starting ...")
     with Stack(demo_options(ports, PACE, operators_rows), say) as stack:
+        for one in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(one, lambda *_: stopping.set())
         say(manual(ports))
         say(f"Logs of every function and service: {stack.logs}\nCtrl-C stops it.")
-        try:
-            stopping.wait()
-        except KeyboardInterrupt:
-            say("\nStopping ...")
+        stopping.wait()
+        say("\nStopping ...")
     say("Stopped. Nothing is left running.")
     return 0
 
