@@ -7,15 +7,14 @@ from typing import Any
 
 from strongroom.aws import identity, pages
 from strongroom.aws.bodies import CompleteBody, parsed
-from strongroom.aws.http import Request, Response, answer, serve
+from strongroom.aws.http import Request, Response, answer, serve, told
 from strongroom.aws.shapes import authorization_of, status_of
 from strongroom.aws.wiring import Wired, wire
-from strongroom.domain.errors import StrongroomError
 from strongroom.domain.identifiers import checked_authorization, checked_provider_key
 from strongroom.domain.secret import Secret
 from strongroom.flows import install
 from strongroom.flows.answer import AlreadyFinished, Ended, Returned, take_answer
-from strongroom.flows.complete import complete, see
+from strongroom.flows.complete import complete, see, way_back
 
 PORTS = wire("callback", queues=("rescue",))
 
@@ -44,9 +43,8 @@ def callback(wired: Wired, request: Request) -> Response:
                 return pages.go(f"{web_client}#authorization={authorization}&outcome={outcome}")
             case AlreadyFinished():
                 return pages.already_finished()
-    except StrongroomError as error:
-        wired.ports.journal.note("answer_refused", code=error.public_code, request_id=request.request_id)
-        return pages.refused(error, request.request_id)
+    except Exception as error:
+        return pages.refused(told(error, wired.ports.journal, request.request_id), request.request_id)
 
 
 def show(wired: Wired, request: Request) -> Response:
@@ -65,4 +63,6 @@ def finish(wired: Wired, request: Request) -> Response:
     authorization = done.authorization
     mine = install.see(wired.ports, user, authorization.team, authorization.installation)
     shape = authorization_of(authorization, done.state)
-    return answer(200, {**shape, "connection": status_of(mine.status), "return_to": authorization.return_to})
+    return answer(
+        200, {**shape, "connection": status_of(mine.status), "return_to": way_back(wired.ports, authorization)}
+    )

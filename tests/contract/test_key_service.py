@@ -204,6 +204,12 @@ def test_what_the_service_says_about_the_blob_is_no_passing_fault(code: str) -> 
         Kms(AnsweringClient(refusal(code)), ARN).decrypt(b"blob", CONTEXT)
 
 
+@pytest.mark.parametrize("size", [0, 6145])
+def test_a_size_that_the_service_would_call_invalid_is_no_passing_fault(size: int) -> None:
+    with pytest.raises(IntegrityError):
+        Kms(AnsweringClient(refusal("ValidationException")), ARN).decrypt(b"x" * size, CONTEXT)
+
+
 def test_a_disabled_key_is_passing_with_the_fake_too() -> None:
     service = FakeKeyService()
     _, blob = service.generate(CONTEXT)

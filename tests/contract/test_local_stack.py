@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -211,11 +213,40 @@ def row(stack: Stack, key: str) -> dict[str, Any]:
     return dict(answer.get("Item", {}))
 
 
+def test_of_many_writers_with_the_same_condition_one_wins_and_nobody_reads_half_a_change(stack: Stack) -> None:
+    names = [f"a{number}" for number in range(20)]
+    zeros: dict[str, Any] = {name: {"N": "0"} for name in names}
+    stack.cloud.dynamodb.put_item(TableName="strongroom-Things", Item={"PK": {"S": "raced"}, **zeros})
+    won: list[int] = []
+
+    def write(_: int) -> None:
+        for _ in range(15):
+            read = row(stack, "raced")
+            assert len({read[name]["N"] for name in names}) == 1
+            before = int(read["a0"]["N"])
+            with suppress(stack.cloud.dynamodb.exceptions.ConditionalCheckFailedException):
+                stack.cloud.dynamodb.update_item(
+                    TableName="strongroom-Things",
+                    Key={"PK": {"S": "raced"}},
+                    ConditionExpression="#a0 = :before",
+                    UpdateExpression="SET " + ", ".join(f"#{name} = :after" for name in names),
+                    ExpressionAttributeNames={f"#{name}": name for name in names},
+                    ExpressionAttributeValues={":before": {"N": str(before)}, ":after": {"N": str(before + 1)}},
+                )
+                won.append(before)
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(write, range(6)))
+    assert sorted(won) == list(range(len(won)))
+    assert row(stack, "raced")["a0"] == {"N": str(len(won))}
+
+
 def test_messages_are_delivered_the_good_ones_deleted_and_the_bad_one_ends_as_a_dead_letter(stack: Stack) -> None:
     url = next(queue for queue in stack.cloud.queues if queue.logical_id == "Work").url(stack.cloud.endpoint)
     for body in ("good-1", "bad", "good-2"):
         stack.cloud.sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId="files")
-    until(lambda: stack.depths() == {"Work": 0, "DeadLetters": 1})
+    stack.wait_until_empty("Work")
+    assert stack.depths() == {"Work": 0, "DeadLetters": 1}
     assert row(stack, "good-1")["group"] == {"S": "files"}
     assert row(stack, "bad")["times"] == {"N": "2"}
     assert row(stack, "good-2")["source"] == {"S": "arn:aws:sqs:us-east-1:123456789012:strongroom-Work"}

@@ -22,6 +22,18 @@ from cryptography.x509.oid import NameOID
 LOOPBACK = "127.0.0.1"
 PUBLIC = "93.184.216.34"
 
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -166,10 +178,14 @@ class Authority:
         """Make the TLS settings of a server with these names; negative `days` make a certificate that is over."""
         key = ec.generate_private_key(ec.SECP256R1())
         issuer = _name(names[0]) if self_signed else self.certificate.subject
-        builder = _certificate(names[0], issuer, key, days).add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
-        )
-        certificate = builder.sign(key if self_signed else self.key, hashes.SHA256())
+        signer = key if self_signed else self.key
+        builder = _certificate(names[0], issuer, key, days)
+        for extension in (
+            x509.SubjectAlternativeName([x509.DNSName(name) for name in names]),
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()),
+        ):
+            builder = builder.add_extension(extension, critical=False)
+        certificate = builder.sign(signer, hashes.SHA256())
         path = self.folder / f"{secrets.token_hex(8)}.pem"
         path.write_bytes(_pem(key) + certificate.public_bytes(serialization.Encoding.PEM))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -182,6 +198,8 @@ def authority(folder: Path) -> Authority:
     key = ec.generate_private_key(ec.SECP256R1())
     builder = _certificate("Test Authority", _name("Test Authority"), key, 2)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = builder.add_extension(_SIGNS_CERTIFICATES, critical=True)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     return Authority(folder, key, builder.sign(key, hashes.SHA256()))
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from strongroom.adapters.cipher import AesGcm
 from strongroom.domain import keys
-from strongroom.domain.sealing import Cipher, Place, TeamKeys, destination_hash
+from strongroom.domain.sealing import Cipher, Place, Purpose, TeamKeys, destination_hash
+from strongroom.domain.secret import Secret
 from strongroom.flows.vault import Vault
 from strongroom.ports import Chance
 from tests.fakes.clock import FakeChance, FakeClock
@@ -68,3 +69,31 @@ def secret_place(provider_key: str = "provider", generation: int = 1, field: str
 
 def verifier_place(state_hash: str = "state-hash", field: str = "verifier") -> Place:
     return Place("authorization", "authorization", keys.authorization(state_hash), field)
+
+
+TOKEN = Secret("a token")
+PLACES: dict[Purpose, Place] = {
+    "connection": token_place(),
+    "installation": secret_place(),
+    "authorization": verifier_place(),
+}
+
+
+def team_for(world: VaultWorld, purpose: Purpose) -> TeamKeys | None:
+    return None if purpose == "authorization" else world.team("acme")
+
+
+def seal(world: VaultWorld, purpose: Purpose, secret: Secret = TOKEN) -> bytes:
+    return world.vault().sealing_ring(purpose, team_for(world, purpose)).seal(secret, PLACES[purpose])
+
+
+def open_anew(world: VaultWorld, purpose: Purpose, sealed: bytes) -> Secret:
+    """Open in an environment that has opened nothing yet."""
+    return world.vault().ring(purpose, team_for(world, purpose)).open(sealed, PLACES[purpose])
+
+
+def world_with(*teams: str) -> VaultWorld:
+    world = VaultWorld()
+    for team in teams:
+        world.put_team(team)
+    return world

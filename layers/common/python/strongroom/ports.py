@@ -140,7 +140,12 @@ class Ring(Protocol):
     def seal(self, secret: Secret, place: Place) -> bytes: ...
 
     def open(self, sealed: bytes, place: Place) -> Secret:
-        """Raises: IntegrityError: if it was sealed elsewhere, or was changed."""
+        """Open what was sealed to exactly this place.
+
+        Raises:
+            IntegrityError: If it was sealed elsewhere, or was changed.
+            KeysUnavailable: If it names an older key, which cannot be had just now.
+        """
 
 
 class Vault(Protocol):

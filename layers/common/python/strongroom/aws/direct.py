@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from strongroom.aws.fields import Fields
-from strongroom.aws.http import Response, answer, refusal
+from strongroom.aws.http import Response, answer, refusal, told
 from strongroom.aws.shapes import released
-from strongroom.domain.errors import InvalidRequest, StrongroomError
+from strongroom.domain.errors import InvalidRequest
 from strongroom.domain.identifiers import checked_installation, checked_team
 from strongroom.domain.lookup import USUAL_VALIDITY, Wish
 from strongroom.flows.look_up import TRUSTED, Ask, look_up
@@ -26,12 +26,8 @@ def serve(event: Any, context: Any, ports: Ports) -> Response:
     request_id = str(getattr(context, "aws_request_id", ""))
     try:
         return answer(200, released(look_up(ports, _ask(event))))
-    except StrongroomError as error:
-        ports.journal.note("refused", code=error.public_code, status=error.status, request_id=request_id)
-        return refusal(error, request_id)
     except Exception as error:
-        ports.journal.alarm("unexpected_error", kind=type(error).__name__, request_id=request_id)
-        return refusal(StrongroomError(), request_id)
+        return refusal(told(error, ports.journal, request_id), request_id)
 
 
 def _ask(event: Any) -> Ask:

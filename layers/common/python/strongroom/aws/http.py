@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from strongroom.domain.errors import InvalidRequest, NotFound, StrongroomError
+from strongroom.domain.errors import IntegrityError, InvalidRequest, NotFound, StrongroomError
 from strongroom.ports import Journal
 
 Event: TypeAlias = Mapping[str, Any]
@@ -60,12 +60,26 @@ def serve(event: Any, context: Any, journal: Journal, routes: Mapping[str, Route
         if route is None:
             raise NotFound("no such route here")
         return route(request)
-    except StrongroomError as error:
-        journal.note("refused", code=error.public_code, status=error.status, request_id=request_id)
-        return refusal(error, request_id)
     except Exception as error:
-        journal.alarm("unexpected_error", kind=type(error).__name__, request_id=request_id)
-        return refusal(StrongroomError(), request_id)
+        return refusal(told(error, journal, request_id), request_id)
+
+
+def told(error: Exception, journal: Journal, request_id: str) -> StrongroomError:
+    """Write an error down, and give what the caller may know of it: the one place that decides.
+
+    A failed integrity check is an alarm; so is an error that nobody foresaw, of which only its kind is kept, since its
+    text may hold anything.
+    """
+    match error:
+        case IntegrityError():
+            journal.alarm("integrity_error", request_id=request_id)
+            return error
+        case StrongroomError():
+            journal.note("refused", code=error.public_code, status=error.status, request_id=request_id)
+            return error
+        case _:
+            journal.alarm("unexpected_error", kind=type(error).__name__, request_id=request_id)
+            return StrongroomError()
 
 
 def require_alias(context: Any, alias: str) -> None:

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from strongroom.aws.http import parse_object, qualifier
-from strongroom.domain.errors import InvalidRequest, StrongroomError
+from strongroom.aws.http import parse_object, qualifier, told
+from strongroom.domain.errors import InvalidRequest
 from strongroom.ports import Journal
 
 LONGEST_BODY = 256 * 1024
@@ -91,9 +91,6 @@ def _one(message: Delivered, work: Callable[[Delivered], bool], journal: Journal
     except InvalidRequest:
         journal.count("DroppedMessage")
         return True
-    except StrongroomError as error:
-        journal.note("message_comes_back", code=error.public_code)
-        return False
     except Exception as error:
-        journal.alarm("unexpected_error", kind=type(error).__name__)
+        told(error, journal, message.id)
         return False

@@ -75,12 +75,12 @@ def wire(
 
     ports = Ports(
         table=table,
-        vault=Vault(table, keys, AesGcm(), clock, chance, settings.text("DEPLOYMENT")),
+        vault=Vault(table, keys, AesGcm(), clock, chance, settings.deployment),
         egress=GuardedEgress(own_hosts=policy.destinations().own, loopback=policy.loopback),
         queues=Queues(queue("sweep"), queue("renewal"), queue("rescue"), queue("chore")),
         clock=clock,
         chance=chance,
-        journal=Journal(function, clock),
+        journal=Journal(function, settings.deployment, clock),
         policy=policy,
     )
     named = {settings.text(f"{name.upper()}_QUEUE").rpartition("/")[2]: name for name in queues}

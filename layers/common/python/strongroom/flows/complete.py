@@ -22,6 +22,7 @@ from strongroom.domain.errors import (
     AuthorizationRefused,
     Conflict,
     EgressRefused,
+    InvalidRequest,
     NotFound,
     ProviderFailed,
     Unavailable,
@@ -29,6 +30,7 @@ from strongroom.domain.errors import (
 from strongroom.domain.http import Answer, NotSent, Outgoing
 from strongroom.domain.record import record
 from strongroom.domain.rescue import CompletionResult
+from strongroom.domain.return_to import checked_return_to
 from strongroom.domain.schedule import Life, due_at
 from strongroom.domain.secret import Secret
 from strongroom.domain.table import Committed
@@ -44,7 +46,7 @@ ANSWER_WITHIN = 22.0
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The authorization as it now is. `return_to` is where the caller wanted to come back to."""
+    """The authorization as it was read, and the state that it is in now."""
 
     authorization: Authorization
     state: State
@@ -95,6 +97,15 @@ def complete(ports: Ports, user: str, authorization_id: str, secret: Secret, *, 
             raise AuthorizationRefused("it has ended", code="authorization_over")
         case Unknown():
             raise NotFound("no such authorization for this person")
+
+
+def way_back(ports: Ports, authorization: Authorization) -> str | None:
+    """Where the person wanted to go afterwards: checked once more, since origins may have changed (RFC 9700 §4.11)."""
+    wanted = authorization.return_to
+    try:
+        return checked_return_to(wanted, ports.policy.web_origins) if wanted is not None else None
+    except InvalidRequest:
+        return None
 
 
 def _read(ports: Ports, authorization_id: str) -> Authorization:
