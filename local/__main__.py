@@ -24,9 +24,9 @@ def main(arguments: Sequence[str]) -> int:
                 return checks.fmt()
             case "lock":
                 return checks.lock(options.upgrade)
-            case system:
-                # `demo` and `serve`: each loads what it runs, and nobody else has to.
-                return int(import_module(f"local.{system}").main(["--port", str(options.port)]) or 0)
+            case running:
+                # `demo`, `serve`, `consent`: each loads what it runs, and nobody else has to.
+                return int(import_module(f"local.{running}").main(list(arguments[1:])) or 0)
     except LocalError as problem:
         print(problem, file=sys.stderr)
         return 1

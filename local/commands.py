@@ -54,6 +54,10 @@ def parser() -> argparse.ArgumentParser:
     for one in (demo, serve, token):
         one.add_argument("--port", type=port, default=8400, help=f"the first of {PORTS} ports (default 8400)")
     token.add_argument("account", metavar="ACCOUNT", help="alice, bob, carol or mallory")
+    consent = command("consent", "play a demo account's browser at the provider, and print what comes back")
+    consent.add_argument("account", metavar="ACCOUNT", help="alice, bob, carol or mallory")
+    consent.add_argument("url", metavar="URL", help="the authorization_url that Strongroom gave")
+    consent.add_argument("--deny", action="store_true", help="deny instead of allowing")
 
     test = command("test", "run the unit, contract and end-to-end tests; arguments after -- go to pytest")
     test.add_argument("--unit", action="store_true", help="the unit tests alone")
