@@ -26,5 +26,6 @@ def authorize(wired: Wired, request: Request) -> Response:
     """`POST .../authorize`: where to send me, to allow this MCP server."""
     user = identity.person(request.event, wired.issuer)
     body = parsed(AuthorizeBody, request.json())
-    team, installation = checked_team(request.path["team"]), checked_installation(request.path["installation"])
+    team = checked_team(request.path.get("team", ""))
+    installation = checked_installation(request.path.get("installation", ""))
     return answer(201, begun(begin(wired.ports, user, team, installation, body.return_to)))

@@ -32,7 +32,7 @@ def lambda_handler(event: Any, context: Any, ports: Wired = PORTS) -> Response:
 def show_all(wired: Wired, request: Request) -> Response:
     """`GET .../installations`: the team's installations, each with my status."""
     user = identity.person(request.event, wired.issuer)
-    entries = install.listing(wired.ports, user, checked_team(request.path["team"]))
+    entries = install.listing(wired.ports, user, checked_team(request.path.get("team", "")))
     return answer(200, {"installations": [listed(entry) for entry in entries], "next": None})
 
 
@@ -40,7 +40,7 @@ def add(wired: Wired, request: Request) -> Response:
     """`POST .../installations`: install, and say what to do next."""
     user = identity.person(request.event, wired.issuer)
     body = parsed(InstallBody, request.json())
-    team = checked_team(request.path["team"])
+    team = checked_team(request.path.get("team", ""))
     new = install.install(wired.ports, user, team, body.name, body.url, body.sharing)
     path = f"/v1/teams/{team}/installations/{new.installation.id}/authorize"
     return answer(201, {**listed(new), "next": {"action": "authorize", "method": "POST", "path": path}})
@@ -49,7 +49,8 @@ def add(wired: Wired, request: Request) -> Response:
 def show(wired: Wired, request: Request) -> Response:
     """`GET .../installations/{installation}`: one of them."""
     user = identity.person(request.event, wired.issuer)
-    team, installation = checked_team(request.path["team"]), checked_installation(request.path["installation"])
+    team = checked_team(request.path.get("team", ""))
+    installation = checked_installation(request.path.get("installation", ""))
     return answer(200, listed(install.see(wired.ports, user, team, installation)))
 
 
@@ -57,7 +58,7 @@ def put_member(wired: Wired, request: Request) -> Response:
     """`PUT .../members`: the host says who is in the team."""
     host = identity.caller(request.event)
     body = parsed(MemberBody, request.json())
-    team = checked_team(request.path["team"])
+    team = checked_team(request.path.get("team", ""))
     people.put_member(wired.ports, host, team, body.user, body.role)
     return answer(200, {"team": team, "user": body.user, "role": body.role})
 
@@ -66,7 +67,7 @@ def put_satellite(wired: Wired, request: Request) -> Response:
     """`PUT .../satellites`: the host says which role may ask for the team."""
     host = identity.caller(request.event)
     body = parsed(SatelliteBody, request.json())
-    team = checked_team(request.path["team"])
+    team = checked_team(request.path.get("team", ""))
     satellite = Caller(body.account, body.role_id)
     people.put_satellite(wired.ports, host, team, satellite, allowed=body.allowed)
     return answer(200, {"team": team, "account": body.account, "role_id": body.role_id, "allowed": body.allowed})

@@ -94,6 +94,8 @@ def verified_tls(authorities: str | None = None) -> ssl.SSLContext:
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Python before 3.11.3 takes a cut connection for a finished one unless told otherwise.
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     context.load_verify_locations(cafile=authorities or certifi.where())
     context.set_alpn_protocols(["http/1.1"])
     return context

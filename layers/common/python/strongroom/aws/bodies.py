@@ -15,9 +15,9 @@ class Body(BaseModel):
 
 
 User = Annotated[str, Field(pattern=r"\A[\x20-\x7e]{1,255}\z")]
-Name = Annotated[
-    str, Field(min_length=1, max_length=80, pattern=r"\A[^\x00-\x1f\x7f\u2028\u2029]*\S[^\x00-\x1f\x7f\u2028\u2029]*\z")
-]
+# No control character, no line or paragraph separator, nothing that turns the direction of writing around.
+_PLAIN = r"[^\p{Cc}\p{Zl}\p{Zp}\u{202A}-\u{202E}\u{2066}-\u{2069}]"
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=rf"\A{_PLAIN}*[\S&&{_PLAIN}]{_PLAIN}*\z")]
 
 
 class InstallBody(Body):

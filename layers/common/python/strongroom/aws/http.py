@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from strongroom.domain.errors import IntegrityError, InvalidRequest, NotFound, StrongroomError
@@ -15,7 +15,6 @@ Event: TypeAlias = Mapping[str, Any]
 Response: TypeAlias = dict[str, Any]
 
 LONGEST_BODY = 16 * 1024
-DEEPEST_BODY = 8
 
 NO_STORE = {
     "cache-control": "no-store",
@@ -26,13 +25,16 @@ NO_STORE = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a handler may know of a request. Headers decide nothing: no URL of ours is ever made from them."""
+    """What a handler may know of a request. Headers decide nothing: no URL of ours is ever made from them.
+
+    Query, body and event may hold a code or a secret, so they do not print.
+    """
 
     route: str
     path: Mapping[str, str]
-    query: str
-    body: bytes
-    event: Event
+    query: str = field(repr=False)
+    body: bytes = field(repr=False)
+    event: Event = field(repr=False)
     request_id: str
 
     def json(self) -> Mapping[str, Any]:
@@ -121,19 +123,20 @@ def _body(event: Event) -> bytes:
         return b""
     try:
         data = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else str(text).encode()
-    except ValueError as error:
-        raise InvalidRequest("the body is not readable") from error
+    except (ValueError, TypeError):
+        raise InvalidRequest("the body is not readable") from None
     if len(data) > LONGEST_BODY:
         raise InvalidRequest("the body is too long", code="body_too_long")
     return data
 
 
 def parse_object(data: bytes) -> Mapping[str, Any]:
-    """Raises: InvalidRequest: unless it is one JSON object without repeated members."""
+    """Raises: InvalidRequest: unless it is one JSON object in UTF-8 (RFC 8259 §8.1), without repeated members."""
     try:
-        value = json.loads(data, object_pairs_hook=_once_each, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest("the body is not one JSON object") from error
+        value = json.loads(data.decode(), object_pairs_hook=_once_each, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        # Not chained: the parser's own error holds the whole text.
+        raise InvalidRequest("the body is not one JSON object") from None
     if not isinstance(value, dict):
         raise InvalidRequest("the body is not one JSON object")
     return value

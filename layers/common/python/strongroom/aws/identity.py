@@ -35,7 +35,12 @@ def is_access_token(claims: Mapping[str, Any]) -> bool:
     """Tell an access token from an ID token, whose claims API Gateway hands over as texts."""
     if claims.get("token_use", "access") != "access" or "nonce" in claims or "at_hash" in claims:
         return False
-    return any(str(claims.get(name, "")).strip(" []") for name in ("scope", "scp", "token_use"))
+    return any(_says_something(claims.get(name)) for name in ("scope", "scp", "token_use"))
+
+
+def _says_something(claim: object) -> bool:
+    """Whether a claim holds a value; lists come as `[a b]`, and a null may come as a word."""
+    return claim is not None and str(claim).strip(" []") not in {"", "null", "<nil>"}
 
 
 def caller(event: Mapping[str, Any]) -> Caller:

@@ -91,10 +91,9 @@ def renewed_tokens(
     return SealedTokens(access, refresh, issued.expires_at, lifetime, int(asked_at), scopes)
 
 
-def next_due(connection: Connection, tokens: SealedTokens, policy: Policy, now: int, chance: float) -> int:
+def next_due(tokens: SealedTokens, last_used_at: int, policy: Policy, now: int, chance: float) -> int:
     """When the schedule takes up these tokens."""
-    life = Life(tokens.obtained_at, tokens.expires_at, tokens.lifetime)
-    return due_at(life, connection.last_used_at, now, policy, chance)
+    return due_at(Life(tokens.obtained_at, tokens.expires_at, tokens.lifetime), last_used_at, now, policy, chance)
 
 
 def refused(connection: Connection, lease: str, now: int) -> Change:

@@ -11,6 +11,7 @@ from strongroom.domain.team import Member
 
 Name: TypeAlias = Literal["connected", "expired", "auth_required", "not_connected"]
 REJECTIONS_COUNT_FOR = 900
+MOST_REJECTIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,12 @@ def is_rejected(connection: Connection, now: int) -> bool:
     recent = {version for version, at in connection.rejected if now - at < REJECTIONS_COUNT_FOR}
     renewable = connection.tokens is not None and connection.tokens.refresh is not None
     return len(recent) > 1 or (not renewable and str(connection.version) in recent)
+
+
+def remembered_rejections(connection: Connection, now: int) -> tuple[tuple[str, int], ...]:
+    """Give the recent rejections with one of the present version added, each version once, with its first time."""
+    recent = {version: at for version, at in connection.rejected if now - at < REJECTIONS_COUNT_FOR}
+    return tuple(({str(connection.version): now} | recent).items())[-MOST_REJECTIONS:]
 
 
 def person_must_act(connection: Connection | None, expected: Standing, now: int) -> str | None:

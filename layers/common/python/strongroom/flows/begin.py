@@ -21,6 +21,8 @@ from strongroom.flows.reads import Admitted, five_reads
 from strongroom.flows.register import client_for
 from strongroom.ports import Ports
 
+ANSWER_WITHIN = 23.0
+
 
 @dataclass(frozen=True, slots=True)
 class Begun:
@@ -45,8 +47,9 @@ def begin(ports: Ports, user: str, team: str, installation: str, return_to: str 
     back = checked_return_to(return_to, ports.policy.web_origins) if return_to is not None else None
     reads = five_reads(ports.table, team, user, installation)
     admitted = reads.admitted().enabled().may_change_connection()
+    until = ports.clock.now() + ANSWER_WITHIN
     found = discover(ports, admitted.installation.url)
-    client = client_for(ports, admitted.team, found.provider, found.scopes, user)
+    client = client_for(ports, admitted.team, found.provider, found.scopes, user, until)
     state, verifier = _secret(ports), _secret(ports)
     authorization = _authorization(ports, user, admitted, found, client, state, verifier, back)
     _store(ports, authorization)

@@ -38,7 +38,16 @@ from strongroom.domain.team import Team
 from strongroom.flows.attempts import fraction, fresh_id
 from strongroom.flows.clients import known_client
 from strongroom.flows.reads import five_reads
-from strongroom.flows.settle import Discarded, Lost, OnRescue, Stored, Superseded, keep, lacks_authority
+from strongroom.flows.settle import (
+    Discarded,
+    Lost,
+    OnRescue,
+    Stored,
+    Superseded,
+    keep,
+    lacks_authority,
+    refusal_record,
+)
 from strongroom.ports import Ports, Ring
 
 ANSWER_WITHIN = 22.0
@@ -158,13 +167,14 @@ def _with_authority(ports: Ports, authorization: Authorization) -> Team:
     """Check the authority before the code is spent.
 
     Raises:
-        AuthorizationRefused: And the authorization ends.
+        AuthorizationRefused: And the authorization ends, audited.
     """
     reads = five_reads(ports.table, authorization.team, authorization.user, authorization.installation)
     why = lacks_authority(authorization, reads)
     if why is not None or reads.team is None:
-        ports.table.commit((authorization.fail(why or "no_longer_member"),), fresh_id(ports))
-        raise AuthorizationRefused("no authority to finish this", code=why or "no_longer_member")
+        why = why or "no_longer_member"
+        ports.table.commit((authorization.fail(why), refusal_record(ports, authorization, why)), fresh_id(ports))
+        raise AuthorizationRefused("no authority to finish this", code=why)
     return reads.team
 
 
@@ -189,11 +199,19 @@ def _prepare(ports: Ports, team: Team, authorization: Authorization) -> _Ready:
 
 
 def _leave_returned(ports: Ports, authorization: Authorization) -> Authorization:
-    """Take the right to redeem: one conditional write, so that the code is sent once."""
-    step = authorization.step("redeeming", "code", "verifier", redeeming_at=int(ports.clock.now()))
+    """Take the right to redeem: one conditional write, so that the code is sent once, and never after its time.
+
+    Raises:
+        AuthorizationRefused: If the time ended while keys were fetched.
+        Conflict: `being_finished`.
+    """
+    now = int(ports.clock.now())
+    if authorization.state_at(now) == "expired":
+        raise AuthorizationRefused("its time is over", code="authorization_over")
+    step = authorization.step("redeeming", "code", "verifier", redeeming_at=now)
     if not isinstance(ports.table.commit((step,), fresh_id(ports)), Committed):
         raise Conflict("it is being finished already", code="being_finished")
-    return authorization.now_redeeming(int(ports.clock.now()))
+    return authorization.now_redeeming(now)
 
 
 def _send(ports: Ports, request: Outgoing) -> Answer:

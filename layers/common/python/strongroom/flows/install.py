@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from strongroom.domain import keys
+from strongroom.domain import identifiers, keys
 from strongroom.domain.connection import Connection
 from strongroom.domain.destinations import judge
 from strongroom.domain.errors import Conflict, Forbidden
@@ -64,7 +64,8 @@ def _why_not(failed: set[int]) -> Exception:
 
 
 def _name_row(installation: Installation) -> Item:
-    key = keys.installation_name(installation.team, installation.name.casefold())
+    """Hold the name by its hash: folding case makes some letters three, and a sort key has at most 1,024 bytes."""
+    key = keys.installation_name(installation.team, identifiers.hashed(installation.name.casefold()))
     return {"PK": key.pk, "SK": key.sk, "kind": "name", "installation": installation.id}
 
 

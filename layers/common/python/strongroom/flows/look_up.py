@@ -10,7 +10,8 @@ from strongroom.domain.errors import AuthorizationRequired, NotFound, Unavailabl
 from strongroom.domain.lookup import LONGEST_WAIT, HandOut, PersonMustAct, Renew, Wish, cache_until, decide
 from strongroom.domain.schedule import use_is_worth_a_write
 from strongroom.domain.secret import Secret
-from strongroom.domain.table import Change
+from strongroom.domain.status import remembered_rejections
+from strongroom.domain.table import Change, Value
 from strongroom.domain.team import Caller, Team, admit_satellite
 from strongroom.flows import renew
 from strongroom.flows.attempts import fraction, fresh_id
@@ -68,7 +69,7 @@ def look_up(ports: Ports, ask: Ask) -> Released:
     """
     started = ports.clock.now()
     until = started + ANSWER_WITHIN
-    admitted = _admit(ports, ask)
+    admitted = _after_rejection(ports, ask, _admit(ports, ask))
     pause = FIRST_PAUSE
     renewed: renew.Renewal | None = None
     while True:
@@ -81,7 +82,7 @@ def look_up(ports: Ports, ask: Ask) -> Released:
                 renewed = _renew(ports, admitted, connection, until)
         if isinstance(renewed, renew.Renewed):
             return _release(ports, ask, admitted, renewed.connection)
-        if good_enough:
+        if good_enough and not isinstance(renewed, renew.Adopted | renew.Refused):
             return _release(ports, ask, admitted, connection)
         if not _worth_waiting(renewed, ports.clock.now(), started):
             raise _not_now(renewed, ports.clock.now())
@@ -94,6 +95,28 @@ def _admit(ports: Ports, ask: Ask) -> Admitted:
     reads = five_reads(ports.table, ask.team, ask.user, ask.installation)
     admit_satellite_of(ports, reads.team, ask.caller)
     return reads.admitted().enabled()
+
+
+def _after_rejection(ports: Ports, ask: Ask, admitted: Admitted) -> Admitted:
+    """Remember that the present version was rejected, if it is the one that the satellite does not want.
+
+    It forces one renewal; a second version rejected within fifteen minutes means that a new token does not help.
+    """
+    connection = admitted.connection
+    if connection is None or connection.tokens is None or ask.wish.not_version != str(connection.version):
+        return admitted
+    _remember_rejection(ports, connection)
+    return _admit(ports, ask)
+
+
+def _remember_rejection(ports: Ports, connection: Connection) -> None:
+    rejected = remembered_rejections(connection, int(ports.clock.now()))
+    entries: list[Value] = [{"version": version, "at": at} for version, at in rejected]
+    change = Change(connection.key, connection.version.unchanged(), put={"rejected": entries})
+    try:
+        ports.table.commit((change,), fresh_id(ports))
+    except Unavailable:
+        ports.journal.note("rejection_not_written")
 
 
 def admit_satellite_of(ports: Ports, team: Team | None, caller: Caller | Trusted) -> None:

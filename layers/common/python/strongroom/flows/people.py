@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from strongroom.domain import keys
-from strongroom.domain.errors import Conflict, NotFound
+from strongroom.domain.connection import number
+from strongroom.domain.errors import NotFound
 from strongroom.domain.record import record
-from strongroom.domain.table import Change, Committed, Exists, Is, Item, Missing, Put, Write, every
+from strongroom.domain.table import Change, Committed, Is, Item, Missing, Put, Write, every
 from strongroom.domain.team import Caller, Role, new_member, new_team, speaks_for
 from strongroom.flows.attempts import fresh_id, in_a_few_attempts
 from strongroom.ports import Ports
@@ -74,37 +75,36 @@ def put_satellite(ports: Ports, host: Caller, team: str, satellite: Caller, *, a
     _admit_host(ports, host, team)
 
     def attempt() -> bool:
-        row = ports.table.read((keys.team(team),)).get(keys.team(team))
+        place = keys.caller(satellite.account, satellite.role_id)
+        found = ports.table.read((keys.team(team), place))
+        row = found.get(keys.team(team))
         if row is None or row["state"] != "active":
             raise NotFound("no such team")
         listed = _satellites(row)
         wanted = listed | {str(satellite)} if allowed else listed - {str(satellite)}
         if wanted == listed:
             return True
-        return isinstance(
-            ports.table.commit(_satellite_writes(ports, row, host, satellite, wanted), fresh_id(ports)), Committed
-        )
+        known = () if place in found else (_known(satellite),)
+        writes = (*_listed(ports, row, host, satellite, wanted), *known)
+        return isinstance(ports.table.commit(writes, fresh_id(ports)), Committed)
 
     in_a_few_attempts(ports, attempt)
 
 
-def _satellite_writes(
-    ports: Ports, team_row: Item, host: Caller, satellite: Caller, wanted: frozenset[str]
-) -> tuple[Write, ...]:
-    team, now = str(team_row["team"]), ports.clock.now()
-    key, revision = keys.caller(satellite.account, satellite.role_id), team_row["revision"]
-    if not isinstance(revision, int):
-        raise Conflict("the team's row has no revision")
-    known = Change(key, None, put={"kind": "satellite", "account": satellite.account, "role_id": satellite.role_id})
-    listed = Change(
-        keys.team(team),
-        every(Exists(), Is("revision", revision)),
-        put={"satellites": sorted(wanted), "revision": revision + 1},
-    )
-    told = record(
-        team, "satellites_put", str(host), now, ports.chance.bytes(10), satellite=str(satellite), listed=len(wanted)
-    )
-    return (listed, known, told)
+def _listed(ports: Ports, team_row: Item, host: Caller, satellite: Caller, wanted: frozenset[str]) -> tuple[Write, ...]:
+    team, revision = str(team_row["team"]), number(team_row, "revision")
+    unchanged = every(Is("state", "active"), Is("revision", revision))
+    change = Change(keys.team(team), unchanged, put={"satellites": sorted(wanted), "revision": revision + 1})
+    now, fresh = ports.clock.now(), ports.chance.bytes(10)
+    allowed = str(satellite) in wanted
+    return (change, record(team, "satellite_put", str(host), now, fresh, satellite=str(satellite), allowed=allowed))
+
+
+def _known(satellite: Caller) -> Put:
+    """The caller's own row, if it has none: whoever is a host stays one."""
+    key = keys.caller(satellite.account, satellite.role_id)
+    row = {"kind": "satellite", "account": satellite.account, "role_id": satellite.role_id}
+    return Put({"PK": key.pk, "SK": key.sk, **row}, require=Missing())
 
 
 def _admit_host(ports: Ports, host: Caller, team: str) -> None:

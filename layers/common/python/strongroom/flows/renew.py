@@ -185,7 +185,9 @@ def _commit(ports: Ports, prepared: _Prepared, issued: exchange.Issued, sent_at:
     access = prepared.ring.seal(issued.access_token, connection.place("access_token", version))
     refresh = prepared.ring.seal(refresh_token, connection.place("refresh_token", version))
     tokens = renewal.renewed_tokens(connection, issued, access, refresh, sent_at)
-    due = renewal.next_due(connection, tokens, ports.policy, int(ports.clock.now()), fraction(ports))
+    now = int(ports.clock.now())
+    used_at = connection.last_used_at if prepared.cause == "schedule" else now
+    due = renewal.next_due(tokens, used_at, ports.policy, now, fraction(ports))
     kept = keep(ports, RenewalResult(connection, tokens, due, fresh_id(ports)), prepared.until)
     return _told(kept)
 

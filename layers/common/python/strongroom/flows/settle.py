@@ -17,7 +17,7 @@ from strongroom.domain.connection import Connection
 from strongroom.domain.errors import Conflict, QueueUnavailable, StoreUnavailable
 from strongroom.domain.record import record
 from strongroom.domain.rescue import CompletionResult, RenewalResult, Rescued
-from strongroom.domain.table import Check, Committed, Condition, Is, Item, Missing, Put, Write, every
+from strongroom.domain.table import Check, Committed, Condition, Is, Item, Missing, Put, Refused, Write, every
 from strongroom.flows.attempts import fraction, fresh_id
 from strongroom.flows.reads import Reads, five_reads
 from strongroom.ports import Message, Ports
@@ -114,16 +114,18 @@ def settle_renewal(ports: Ports, result: RenewalResult) -> Settled:
     return Discarded("superseded_by_another_grant")
 
 
-def _discard(ports: Ports, connection: Connection, why: str, mark: str, *also: Write) -> None:
-    """Leave the chore that revokes these tokens. The chore's id comes from the mark: a repetition makes no second one."""
-    chore = RevocationChore.of(connection, why, mark, int(ports.clock.now()))
+def _discard(ports: Ports, connection: Connection, why: str, id: str, *also: Write) -> None:
+    """Leave the chore that revokes these tokens. Its id comes from the result: a repetition makes no second one.
+
+    Raises:
+        StoreUnavailable: If the outcome is not known, or the chore is not there although the table answered.
+    """
+    chore = RevocationChore.of(connection, why, id, int(ports.clock.now()))
     if chore is None:
         raise ValueError("nothing to revoke")
-    ports.table.commit((chore.to_put(ports.policy), *also), _second(mark))
-
-
-def _second(mark: str) -> str:
-    return f"d{mark}"[:36]
+    outcome = ports.table.commit((chore.to_put(ports.policy), *also), fresh_id(ports))
+    if isinstance(outcome, Refused) and 0 not in outcome.failed:
+        raise StoreUnavailable("the authorization moved on: look again")
 
 
 def settle_completion(ports: Ports, result: CompletionResult) -> Settled:
@@ -164,19 +166,17 @@ def _orphaned(ports: Ports, result: CompletionResult) -> Settled:
 
 
 def _refuse(ports: Ports, result: CompletionResult, authorization: Authorization, why: str) -> Settled:
-    now, grant = ports.clock.now(), result.connection.version.grant
-    told = record(
-        authorization.team,
-        "completion_refused",
-        authorization.user,
-        now,
-        ports.chance.bytes(10),
-        why=why,
-        installation=authorization.installation,
-    )
+    told = refusal_record(ports, authorization, why)
     end = (authorization.fail(why),) if authorization.state == "redeeming" else ()
-    _discard(ports, result.connection, why, grant, told, *end)
+    _discard(ports, result.connection, why, result.connection.version.grant, told, *end)
     return Discarded(why)
+
+
+def refusal_record(ports: Ports, authorization: Authorization, why: str) -> Put:
+    """Tell that a completion was refused, for a reason that is a stable code of ours."""
+    by, now, fresh = authorization.user, ports.clock.now(), ports.chance.bytes(10)
+    where = authorization.installation
+    return record(authorization.team, "completion_refused", by, now, fresh, why=why, installation=where)
 
 
 def lacks_authority(authorization: Authorization, reads: Reads) -> str | None:
