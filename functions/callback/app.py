@@ -36,7 +36,7 @@ def callback(wired: Wired, request: Request) -> Response:
     web_client = wired.ports.policy.web_client_url
     try:
         key = checked_provider_key(request.path.get("provider_key", ""))
-        match take_answer(wired.ports, key, request.query):
+        match take_answer(wired.ports, key, Secret(request.query)):
             case Returned(authorization, secret):
                 return pages.go(f"{web_client}#authorization={authorization}&secret={secret.reveal()}")
             case Ended(authorization, outcome):

@@ -10,9 +10,13 @@ from strongroom.aws.wiring import Wired, wire
 from strongroom.domain import rescue
 from strongroom.domain.errors import InvalidRequest, QueueUnavailable
 from strongroom.domain.identifiers import is_version
+from strongroom.domain.renewal import COMMIT
 from strongroom.domain.table import Key
-from strongroom.flows.settle import settle
-from strongroom.flows.work import LookAgain, renew_one
+from strongroom.flows.settle import settle_patiently
+from strongroom.flows.work import WORK_WITHIN, LookAgain, renew_one
+
+RESCUE_WITHIN = WORK_WITHIN - COMMIT
+"""Seconds in which one delivery of a result asks a silent table again and again; then it comes back."""
 
 PORTS = wire("renew", queues=("renewal", "rescue"), people=False)
 
@@ -29,7 +33,7 @@ def work(wired: Wired, message: Delivered) -> bool:
         case "renewal":
             return renew(wired, message)
         case "rescue":
-            settle(wired.ports, rescue.decode(message.body))
+            settle_patiently(wired.ports, rescue.decode(message.body), wired.ports.clock.now() + RESCUE_WITHIN)
             return True
         case _:
             raise InvalidRequest("not from a queue of ours")

@@ -23,8 +23,8 @@ def lambda_handler(event: Any, context: Any, ports: Wired = PORTS) -> Any:
 
 def sweep(wired: Wired, message: Delivered) -> bool:
     """Queue what is due in the shard that the message names."""
-    shard = message.json().get("shard")
-    if not isinstance(shard, int) or isinstance(shard, bool) or not 0 <= shard < wired.ports.policy.shards:
-        raise InvalidRequest("no such shard")
+    shard, ours = message.json().get("shard"), wired.queues.get(message.queue) == "sweep"
+    if not ours or type(shard) is not int or not 0 <= shard < wired.ports.policy.shards:
+        raise InvalidRequest("not the number of a shard")
     sweep_shard(wired.ports, shard)
     return True

@@ -26,5 +26,6 @@ def work(wired: Wired, message: Delivered) -> bool:
     chore = message.json().get("chore")
     if wired.queues.get(message.queue) != "chore" or not isinstance(chore, str) or not _CHORE.fullmatch(chore):
         raise InvalidRequest("not the name of a chore")
-    do_chore(wired.ports, chore)
+    if do_chore(wired.ports, chore) is None:
+        wired.ports.journal.count("DroppedMessage")
     return True

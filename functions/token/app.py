@@ -13,9 +13,8 @@ from strongroom.aws.wiring import Wired, wire
 from strongroom.domain.identifiers import checked_installation, checked_team
 from strongroom.domain.lookup import USUAL_VALIDITY, Wish
 from strongroom.flows.look_up import Ask, look_up
-from strongroom.flows.reject import Rejection, report
-from strongroom.flows.revoke import revoke
 
+# A cold look-up waits for every import: `reject` and `revoke` are loaded by the first request that needs them.
 PORTS = wire("token", queues=("renewal", "rescue", "chore"))
 
 
@@ -41,6 +40,8 @@ def token(wired: Wired, request: Request) -> Response:
 
 def rejected(wired: Wired, request: Request) -> Response:
     """`POST .../rejected`: the MCP server answered 401 or 403 to this version."""
+    from strongroom.flows.reject import Rejection, report
+
     fields = Fields(request.json())
     rejection = Rejection(
         version=fields.required_version("version"),
@@ -64,6 +65,8 @@ def _ask(request: Request, fields: Fields, not_version: str | None, min_validity
 
 def disconnect(wired: Wired, request: Request) -> Response:
     """`DELETE .../connection`: take back what I allowed."""
+    from strongroom.flows.revoke import revoke
+
     user = identity.person(request.event, wired.issuer)
     Fields(request.json()).nothing_else()
     team = checked_team(request.path.get("team", ""))

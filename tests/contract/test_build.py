@@ -113,7 +113,7 @@ def test_the_layer_holds_our_package_once_and_the_libraries_for_lambda(built: Pa
     content = built / "CommonLayer" / "python"
     held = {item.name for item in content.iterdir()}
 
-    assert {"strongroom", "cryptography", "pydantic", "httpx2", "aws_lambda_powertools"} <= held
+    assert {"strongroom", "cryptography", "pydantic", "httpcore2"} <= held
     assert not {"python", "boto3", "botocore", "mcp", "bin"} & held
     assert [item.name for item in (built / "CommonLayer").iterdir()] == ["python"]
 

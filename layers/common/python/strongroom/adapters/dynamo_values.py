@@ -5,6 +5,7 @@ Numbers are whole numbers, so that nothing is ever rounded: times are seconds, a
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -80,10 +81,13 @@ def from_wire(wire: Mapping[str, Any]) -> Value:
     """
     ((kind, content),) = wire.items()
     match kind:
-        case "S" | "B" | "BOOL":
+        case "S" | "BOOL":
             return content  # type: ignore[no-any-return]
         case "N":
             return _whole(content)
+        case "B":
+            # In base64 as it was sent (see `clients.AttributesAsSent`), or already read by botocore.
+            return content if isinstance(content, bytes) else base64.b64decode(content)
         case "NULL":
             return None
         case "M":

@@ -40,11 +40,11 @@ def refused(error: StrongroomError, request_id: str) -> Response:
 
 
 def is_prefetch(event: Event) -> bool:
-    """Whether the browser only prefetches (`Sec-Purpose`, and older names)."""
+    """Whether the browser only guesses what may be opened next (`Sec-Purpose`, and older names and words)."""
     headers = event.get("headers")
     told = headers if isinstance(headers, Mapping) else {}
     names = ("sec-purpose", "purpose", "x-purpose", "x-moz")
-    return any("prefetch" in str(_get(told, name)).lower() for name in names)
+    return any(word in str(_get(told, name)).lower() for name in names for word in ("prefetch", "prerender", "preview"))
 
 
 def _get(headers: Mapping[str, Any], name: str) -> Any:

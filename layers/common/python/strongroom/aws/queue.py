@@ -32,7 +32,7 @@ class Delivered:
 
     def json(self) -> Mapping[str, Any]:
         """Raises: InvalidRequest: if it is not one of our small objects of form 1."""
-        fields = parse_object(self.body.encode())
+        fields = parse_object(self.body.encode(errors="surrogatepass"))
         if fields.get("form") != 1:
             raise InvalidRequest("a message of another form")
         return fields

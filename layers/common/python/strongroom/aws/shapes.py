@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from strongroom.domain.authorization import Authorization, State
-from strongroom.domain.status import Status
-
 if TYPE_CHECKING:
+    from strongroom.domain.authorization import Authorization, State
+    from strongroom.domain.status import Status
     from strongroom.flows.begin import Begun
     from strongroom.flows.install import Listed
     from strongroom.flows.look_up import Released

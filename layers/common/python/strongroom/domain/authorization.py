@@ -79,8 +79,13 @@ class Authorization:
         return urlsplit(self.mcp_url).netloc
 
     def place(self, field: str) -> Place:
-        """What the verifier and the code are sealed to."""
-        return Place("authorization", "authorization", self.key, field, (self.destination.hash(), self.redirect_uri))
+        """What the verifier and the code are sealed to: where they may be sent, and whose connection they may make."""
+        context = (self.destination.hash(), self.redirect_uri, *self._for_whom)
+        return Place("authorization", "authorization", self.key, field, context)
+
+    @property
+    def _for_whom(self) -> tuple[str, ...]:
+        return (self.user, self.team, self.installation, str(self.standing), self.sharing)
 
     def with_verifier(self, sealed: bytes) -> Authorization:
         return replace(self, verifier=sealed)

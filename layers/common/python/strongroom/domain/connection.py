@@ -14,6 +14,7 @@ from strongroom.domain.sealing import Place, destination_hash
 from strongroom.domain.table import Condition, Is, Item, Key, Value, every
 
 RENEWAL_ATTRIBUTES = ("lease", "lease_until", "intent_at", "intents", "retry_at", "failures", "last_error")
+NO_ANSWER = "no_answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,11 @@ class Renewal:
     retry_at: int = 0
     failures: int = 0
     last_error: str | None = None
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether the last attempt got no answer. A lease that is still there when it is over was left by a dead worker."""
+        return self.lease is not None or self.last_error == NO_ANSWER
 
     @classmethod
     def from_item(cls, item: Item) -> Renewal:

@@ -63,6 +63,11 @@ def checked_user(text: object) -> str:
     return text
 
 
+def is_minted(text: object) -> bool:
+    """Whether this has the form of the ids that we make."""
+    return isinstance(text, str) and bool(_MINTED.fullmatch(text))
+
+
 def is_version(text: object) -> bool:
     return isinstance(text, str) and bool(_VERSION.fullmatch(text))
 

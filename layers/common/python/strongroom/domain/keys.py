@@ -47,13 +47,16 @@ def parse_connection(key: Key) -> tuple[str, str | None, str] | None:
     None if the key is not one that `connection` or `shared_connection` makes.
     """
     owner, place = key.pk.split("#"), key.sk.split("#")
-    match owner, place:
-        case ["T", team_id, "U", user], ["C", installation_id]:
-            made = connection(unquote(team_id), unquote(user), unquote(installation_id))
-            return (unquote(team_id), unquote(user), unquote(installation_id)) if made == key else None
-        case ["T", team_id], ["I", installation_id, "C"]:
-            made = shared_connection(unquote(team_id), unquote(installation_id))
-            return (unquote(team_id), None, unquote(installation_id)) if made == key else None
+    try:
+        match owner, place:
+            case ["T", team_id, "U", user], ["C", installation_id]:
+                made = connection(unquote(team_id), unquote(user), unquote(installation_id))
+                return (unquote(team_id), unquote(user), unquote(installation_id)) if made == key else None
+            case ["T", team_id], ["I", installation_id, "C"]:
+                made = shared_connection(unquote(team_id), unquote(installation_id))
+                return (unquote(team_id), None, unquote(installation_id)) if made == key else None
+    except ValueError:
+        return None  # an empty part, or one that no encoding has
     return None
 
 

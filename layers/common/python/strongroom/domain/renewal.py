@@ -10,19 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from strongroom.domain.connection import RENEWAL_ATTRIBUTES, Connection, SealedTokens
+from strongroom.domain.connection import NO_ANSWER, RENEWAL_ATTRIBUTES, Connection, SealedTokens
 from strongroom.domain.exchange import Issued
 from strongroom.domain.policy import Policy
 from strongroom.domain.schedule import Life, due_at, retry_after, second_look_at
-from strongroom.domain.table import Below, Change, Every, Is, Lacks, Value, either, every
+from strongroom.domain.table import Below, Change, Condition, Every, Is, Lacks, Value, either, every
 
 CALL = 10.0
 """Seconds for the provider's answer. CALL < LEASE < the function's timeout (25) < the queue's visibility (30)."""
 LEASE = 20
 CLOCKS_APART = 2
 DIAL = 5.0
-COMMIT = 3.0
-"""Seconds that must be left after the call for writing what it gave."""
+LEAST_DIAL = 1.0
+"""Seconds for reaching the provider: at most, and what is worth trying."""
+COMMIT = 8.0
+"""Seconds that must be left after the call for keeping what it gave: one write to a table that says nothing (seven), and
+then the rescue queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +72,24 @@ def assess(connection: Connection, now: float) -> Readiness:
 def take_lease(connection: Connection, lease: str, now: float) -> Change:
     """The write that gives one worker the right to renew, and records that the refresh token may be spent.
 
-    The lease counts from before this request is sent.
+    The lease counts from before this request is sent. Nobody may have tried since the row was read: their attempt may
+    have spent the token, and the pause after it would be skipped.
     """
-    free = either(Lacks("lease"), Below("lease_until", int(now) - CLOCKS_APART))
     put: dict[str, Value] = {
         "lease": lease,
         "lease_until": int(now) + LEASE,
         "intent_at": int(now),
         "intents": connection.renewal.intents + 1,
     }
-    return Change(connection.key, every(connection.version.unchanged(), free), put=put)
+    return Change(connection.key, every(*_untried(connection, now)), put=put)
+
+
+def _untried(connection: Connection, now: float) -> tuple[Condition, ...]:
+    """Nobody renews just now, and nobody has tried since the row was read."""
+    free = either(Lacks("lease"), Below("lease_until", int(now) - CLOCKS_APART))
+    read = {"failures": connection.renewal.failures or None, "intent_at": connection.renewal.intent_at}
+    as_read = (Lacks(name) if value is None else Is(name, value) for name, value in read.items())
+    return (connection.version.unchanged(), free, *as_read)
 
 
 def renewed_tokens(
@@ -128,16 +139,20 @@ def failed_and_maybe_spent(
 
 
 def failed_before_lease(connection: Connection, error: str, now: int, chance: float) -> Change:
-    """Nothing left us. Written only while nobody holds a lease, which may be about to succeed."""
+    """Nothing left us. Written only while nobody holds a lease, who may be about to succeed, and over no newer attempt."""
     put = _trouble(connection, error, None, now, chance)
-    return Change(connection.key, every(connection.version.unchanged(), Lacks("lease")), put=put)
+    return Change(connection.key, every(*_untried(connection, now)), put=put)
 
 
 def unclear(connection: Connection, lease: str, intent_at: int, now: int) -> Change:
-    """Sent, and no answer: the refresh token may be spent. The intent stays, for the second look."""
-    again = second_look_at(intent_at)
-    later = now + retry_after(connection.renewal.failures, 0.5) if connection.renewal.failures else again
-    put = _trouble(connection, "no_answer", max(again, later) - now, now, 0.0)
+    """Sent, and no answer: the refresh token may be spent. The intent stays, for the second look.
+
+    However often it has failed before, the second look waits thirty seconds and no longer; only if it gets no answer
+    either, the pauses grow.
+    """
+    again, earlier = second_look_at(intent_at), connection.renewal
+    later = now + retry_after(earlier.failures + 1, 0.5) if earlier.is_unanswered else again
+    put = _trouble(connection, NO_ANSWER, max(again, later) - now, now, 0.0)
     return Change(connection.key, _mine(connection, lease), put=put, drop=("lease", "lease_until"))
 
 

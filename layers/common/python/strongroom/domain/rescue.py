@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from strongroom.domain.connection import RENEWAL_ATTRIBUTES, Connection, SealedTokens, number
-from strongroom.domain.errors import InvalidRequest
+from strongroom.domain.errors import IntegrityError, InvalidRequest
+from strongroom.domain.identifiers import is_minted, is_version
 from strongroom.domain.policy import Policy
+from strongroom.domain.sealing import Envelope
 from strongroom.domain.table import Change, Item, Value
 
 FORM = 1
@@ -33,12 +35,17 @@ class RenewalResult:
     mark: str
 
     def write(self, policy: Policy) -> Change:
-        """Replace the tokens if the version is unchanged: the lease does not matter any more."""
+        """Replace the tokens if the version is unchanged: the lease does not matter any more.
+
+        Nor does a refusal that somebody else got meanwhile, for the very refresh token that this renewal had spent.
+        """
         known = {**self.tokens.to_item(), "due_at": self.due_at, "due_shard": policy.shard(self.connection.key.pk)}
         put = {name: value for name, value in known.items() if value is not None} | {"n": self.connection.version.n + 1}
         unknown = tuple(name for name, value in known.items() if value is None)
         version = self.connection.version
-        return Change(self.connection.key, version.unchanged(), put=put, drop=(*RENEWAL_ATTRIBUTES, *unknown))
+        return Change(
+            self.connection.key, version.unchanged(), put=put, drop=(*RENEWAL_ATTRIBUTES, "status_reason", *unknown)
+        )
 
     def after(self) -> Connection:
         """The connection as it is once the result is written."""
@@ -76,19 +83,35 @@ def decode(text: str) -> Rescued:
     try:
         message = json.loads(text)
         return _decode(message["kind"], _row(message["row"])) if message["form"] == FORM else _foreign()
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, IntegrityError) as error:
         raise InvalidRequest("not a rescued result") from error
 
 
 def _decode(kind: str, row: Item) -> Rescued:
     connection = Connection.from_item(row)
+    if not is_version(str(connection.version)):
+        return _foreign()
     due = number(row, "new_due_at") if row.get("new_due_at") is not None else None
     if kind == "completion":
+        _check(connection.tokens)
         return CompletionResult(str(row["new_authorization"]), connection, due)
     tokens = SealedTokens.from_item({name[4:]: value for name, value in row.items() if name.startswith("new_")})
-    if kind != "renewal" or tokens is None or due is None:
+    if kind != "renewal" or tokens is None or due is None or not is_minted(row["new_mark"]):
         return _foreign()
+    _check(tokens)
     return RenewalResult(connection, tokens, due, str(row["new_mark"]))
+
+
+def _check(tokens: SealedTokens | None) -> None:
+    """Look at the form of what is sealed; opening it needs keys.
+
+    Raises:
+        InvalidRequest, IntegrityError: If it is not of our form.
+    """
+    if tokens is None:
+        raise InvalidRequest("a result without tokens")
+    for sealed in filter(None, (tokens.access, tokens.refresh)):
+        Envelope.parse(sealed)
 
 
 def _foreign() -> Rescued:

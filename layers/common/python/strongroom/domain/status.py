@@ -33,17 +33,28 @@ def standing_now(installation: Installation, member: Member) -> Standing:
 
 
 def is_rejected(connection: Connection, now: int) -> bool:
-    """Whether the MCP server rejected two versions within the last fifteen minutes, or the present one if it cannot be
-    renewed."""
-    recent = {version for version, at in connection.rejected if now - at < REJECTIONS_COUNT_FOR}
-    renewable = connection.tokens is not None and connection.tokens.refresh is not None
-    return len(recent) > 1 or (not renewable and str(connection.version) in recent)
+    """Whether, for fifteen minutes now, the MCP server has rejected a second version within fifteen minutes of another, or
+    the present one if it cannot be renewed."""
+    recent = [(version, at) for version, at in connection.rejected if now - at < REJECTIONS_COUNT_FOR]
+    if connection.tokens is None or connection.tokens.refresh is None:
+        return str(connection.version) in dict(recent)
+    return any(
+        version != other and 0 <= at - before < REJECTIONS_COUNT_FOR
+        for version, at in recent
+        for other, before in connection.rejected
+    )
 
 
 def remembered_rejections(connection: Connection, now: int) -> tuple[tuple[str, int], ...]:
-    """Give the recent rejections with one of the present version added, each version once, with its first time."""
-    recent = {version: at for version, at in connection.rejected if now - at < REJECTIONS_COUNT_FOR}
-    return tuple(({str(connection.version): now} | recent).items())[-MOST_REJECTIONS:]
+    """Give the recent rejections with one of the present version added, each version once, with its first time.
+
+    The first of two that count together is remembered for as long as the second counts.
+    """
+    present = str(connection.version)
+    first = dict(connection.rejected).get(present, 0)
+    others = ((version, at) for version, at in connection.rejected if version != present)
+    kept = ((version, at) for version, at in others if now - at < 2 * REJECTIONS_COUNT_FOR)
+    return (*kept, (present, first if now - first < REJECTIONS_COUNT_FOR else now))[-MOST_REJECTIONS:]
 
 
 def person_must_act(connection: Connection | None, expected: Standing, now: int) -> str | None:

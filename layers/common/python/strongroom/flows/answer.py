@@ -49,14 +49,14 @@ class AlreadyFinished:
 Answered: TypeAlias = Returned | Ended | AlreadyFinished
 
 
-def take_answer(ports: Ports, provider_key: str, raw_query: str) -> Answered:
-    """Take a provider's answer out of the callback's raw query. The code is not redeemed here.
+def take_answer(ports: Ports, provider_key: str, raw_query: Secret) -> Answered:
+    """Take a provider's answer out of the callback's raw query, which holds code and state. No code is redeemed here.
 
     Raises:
         InvalidRequest: If the query has no usable form.
         AuthorizationRefused: If the state is unknown, the time over, or any check of the answer fails.
     """
-    params = parse_callback_query(raw_query)
+    params = parse_callback_query(raw_query.reveal())
     key = keys.authorization(identifiers.hashed(params.state.reveal()))
     row = ports.table.read((key,)).get(key)
     if row is None:

@@ -6,16 +6,17 @@ from typing import Literal, TypeAlias
 
 from strongroom.domain import exchange, keys
 from strongroom.domain.chore import RevocationChore, RevocationOutcome, is_kept_for_other
-from strongroom.domain.connection import Connection
+from strongroom.domain.connection import Connection, Standing
 from strongroom.domain.errors import EgressRefused, NotFound
 from strongroom.domain.http import Answer, NotSent
+from strongroom.domain.installation import Installation
 from strongroom.domain.provider import ProviderClient
 from strongroom.domain.record import record
 from strongroom.domain.secret import Secret
-from strongroom.domain.table import Query
-from strongroom.domain.team import Team
+from strongroom.domain.team import Member, Team
 from strongroom.flows.attempts import fresh_id
 from strongroom.flows.clients import known_client
+from strongroom.flows.reads import all_rows
 from strongroom.ports import Ports
 
 TokenHint: TypeAlias = Literal["refresh_token", "access_token"]
@@ -42,11 +43,30 @@ def _kept_for_other(ports: Ports, chore: RevocationChore) -> RevocationOutcome |
 
 
 def _others(ports: Ports, chore: RevocationChore) -> list[Connection]:
-    """Everything that the same person allowed in the same team: their own partition and the shared row of the chore's."""
-    own = ports.table.query(Query("table", keys.member(chore.owner.team, chore.user).pk, prefix="C#")).items
-    shared = ports.table.query(Query("table", keys.team(chore.owner.team).pk, prefix="I#")).items
-    rows = [*own, *(row for row in shared if row["kind"] == "connection" and row.get("authorized_by") == chore.user)]
-    return [Connection.from_item(row) for row in rows]
+    """Everything that still serves by the consent of the same person in the same team.
+
+    Their own partition and the team's shared rows; a connection whose standing is over serves nobody any more.
+    """
+    team, user = chore.owner.team, chore.user
+    own = all_rows(ports.table, keys.member(team, user).pk, "C#")
+    shared = all_rows(ports.table, keys.team(team).pk, "I#")
+    rows = [*own, *(row for row in shared if row["kind"] == "connection" and row.get("authorized_by") == user)]
+    connections = [Connection.from_item(row) for row in rows]
+    return [connection for connection in connections if _stands(ports, connection, user)]
+
+
+def _stands(ports: Ports, connection: Connection, user: str) -> bool:
+    owner = connection.owner
+    place, person = keys.installation(owner.team, owner.installation), keys.member(owner.team, user)
+    found = ports.table.read((place, person))
+    if place not in found:
+        return False
+    installation = Installation.from_item(found[place])
+    member = Member.from_item(found[person]) if person in found else None
+    if (owner.user is None) != (installation.sharing == "shared") or (owner.user is not None and member is None):
+        return False
+    expected = Standing("" if member is None or owner.user is None else member.epoch, installation.binding)
+    return connection.standing == expected
 
 
 def _tell_provider(ports: Ports, chore: RevocationChore) -> RevocationOutcome:
@@ -55,16 +75,17 @@ def _tell_provider(ports: Ports, chore: RevocationChore) -> RevocationOutcome:
         return "unsupported"
     team = _team(ports, chore)
     client = known_client(ports, team.sealing_keys, chore.destination.provider_key, chore.destination.client_generation)
-    outcome: RevocationOutcome = "unsupported"
+    outcomes: list[RevocationOutcome] = []
     for token, hint in _tokens(ports, team, chore):
-        outcome = exchange.judge_revocation(_send(ports, endpoint, client, token, hint))
-        if outcome != "revoked":
-            return outcome
-    return outcome
+        outcomes.append(exchange.judge_revocation(_send(ports, endpoint, client, token, hint)))
+        if outcomes[-1] == "unreachable":
+            return "unreachable"
+    return outcomes[0]
 
 
 def _tokens(ports: Ports, team: Team, chore: RevocationChore) -> list[tuple[Secret, TokenHint]]:
-    """The refresh token first: many providers end the whole grant with it."""
+    """The refresh token first: the grant hangs on it, and its outcome counts. Not every provider revokes access tokens
+    (RFC 7009 §2)."""
     ring = ports.vault.ring("connection", team.sealing_keys)
     found: list[tuple[Secret, TokenHint]] = []
     if chore.tokens.refresh is not None:

@@ -29,6 +29,7 @@ from strongroom.domain.errors import (
 )
 from strongroom.domain.http import Answer, NotSent, Outgoing
 from strongroom.domain.record import record
+from strongroom.domain.renewal import COMMIT
 from strongroom.domain.rescue import CompletionResult
 from strongroom.domain.return_to import checked_return_to
 from strongroom.domain.schedule import Life, due_at
@@ -148,6 +149,8 @@ def _redeem(ports: Ports, authorization: Authorization, confirm_shared: bool, un
     if authorization.sharing == "shared" and not confirm_shared:
         raise Conflict("the whole team will use this account", code="confirmation_required")
     ready = _prepare(ports, team, authorization)
+    if ports.clock.now() + ready.request.within + COMMIT > until:
+        raise Unavailable("too late to send the code and store what comes of it", retry_after=1)
     redeeming = _leave_returned(ports, authorization)
     asked_at = ports.clock.now()
     issued = _judge(ports, redeeming, exchange.judge_token_answer(_send(ports, ready.request), asked_at))

@@ -11,10 +11,10 @@ from strongroom.domain.errors import Conflict, Forbidden
 from strongroom.domain.installation import Installation, Sharing
 from strongroom.domain.record import record
 from strongroom.domain.status import Status, derive
-from strongroom.domain.table import Check, Committed, Is, Item, Key, Missing, Put, Query, every
+from strongroom.domain.table import Check, Committed, Is, Item, Key, Missing, Put, every
 from strongroom.domain.team import Member
 from strongroom.flows.attempts import fresh_id
-from strongroom.flows.reads import five_reads, team_and_member
+from strongroom.flows.reads import all_rows, five_reads, team_and_member
 from strongroom.ports import Ports
 
 
@@ -89,9 +89,11 @@ def listing(ports: Ports, user: str, team: str) -> list[Listed]:
         NotFound: If the person is not a member.
     """
     _, member = team_and_member(ports.table, team, user)
-    of_team = _all(ports, keys.team(team).pk, "I#")
+    of_team = all_rows(ports.table, keys.team(team).pk, "I#")
     installations = [Installation.from_item(row) for row in of_team if row["kind"] == "installation"]
-    rows = [row for row in of_team if row["kind"] == "connection"] + _all(ports, keys.member(team, user).pk, "C#")
+    rows = [row for row in of_team if row["kind"] == "connection"] + all_rows(
+        ports.table, keys.member(team, user).pk, "C#"
+    )
     connections = {connection.key: connection for connection in map(Connection.from_item, rows)}
     listed = [Listed(one, _status(ports, connections.get(_serving(one, user)), one, member)) for one in installations]
     return sorted(listed, key=lambda entry: entry.installation.name.casefold())
@@ -105,13 +107,3 @@ def _serving(installation: Installation, user: str) -> Key:
 
 def _status(ports: Ports, connection: Connection | None, installation: Installation, member: Member) -> Status:
     return derive(connection, installation, member, int(ports.clock.now()))
-
-
-def _all(ports: Ports, partition: str, prefix: str) -> list[Item]:
-    rows: list[Item] = []
-    page = ports.table.query(Query("table", partition, prefix=prefix))
-    rows.extend(page.items)
-    while page.after is not None:
-        page = ports.table.query(Query("table", partition, prefix=prefix, after=page.after))
-        rows.extend(page.items)
-    return rows

@@ -60,6 +60,8 @@ class Released:
 def look_up(ports: Ports, ask: Ask) -> Released:
     """Give the token of this person at this installation, renewed if need be.
 
+    A renewal takes seconds in which a membership may end and a token expire: what is read after it decides.
+
     Raises:
         Forbidden: If nobody registered the caller.
         NotFound: If team, member or installation is missing or foreign to the caller.
@@ -71,23 +73,22 @@ def look_up(ports: Ports, ask: Ask) -> Released:
     until = started + ANSWER_WITHIN
     admitted = _after_rejection(ports, ask, _admit(ports, ask))
     pause = FIRST_PAUSE
-    renewed: renew.Renewal | None = None
+    outcome: renew.Renewal | None = None
     while True:
         match decide(admitted.connection, admitted.standing, ask.wish, ports.clock.now()):
             case PersonMustAct(reason):
                 raise _person_must_act(ports, ask, admitted, reason)
             case HandOut(connection):
                 return _release(ports, ask, admitted, connection)
+            case Renew(connection, good_enough, _) if _will_do(outcome, good_enough):
+                return _release(ports, ask, admitted, connection)
             case Renew(connection, good_enough, _):
-                renewed = _renew(ports, admitted, connection, until)
-        if isinstance(renewed, renew.Renewed):
-            return _release(ports, ask, admitted, renewed.connection)
-        if good_enough and not isinstance(renewed, renew.Adopted | renew.Refused):
-            return _release(ports, ask, admitted, connection)
-        if not _worth_waiting(renewed, ports.clock.now(), started):
-            raise _not_now(renewed, ports.clock.now())
-        ports.clock.wait(pause * (0.75 + fraction(ports) / 2))
-        pause = min(pause * 1.5, 1.0)
+                outcome = _renew(ports, admitted, connection, until, good_enough)
+        if not _will_do(outcome, good_enough):
+            if not _worth_waiting(outcome, ports.clock.now(), started):
+                raise _not_now(outcome, ports.clock.now())
+            ports.clock.wait(pause * (0.75 + fraction(ports) / 2))
+            pause = min(pause * 1.5, 1.0)
         admitted = _admit(ports, ask)
 
 
@@ -129,16 +130,27 @@ def admit_satellite_of(ports: Ports, team: Team | None, caller: Caller | Trusted
     if isinstance(caller, Trusted):
         return
     known = None
-    if team is None or str(caller) not in team.satellites:
+    if team is None or not team.active or str(caller) not in team.satellites:
         key = keys.caller(caller.account, caller.role_id)
         known = ports.table.read((key,)).get(key)
     admit_satellite(team, caller, known)
 
 
-def _renew(ports: Ports, admitted: Admitted, connection: Connection, until: float) -> renew.Renewal:
+def _will_do(outcome: renew.Renewal | None, good_enough: bool) -> bool:
+    """Whether what is there is handed out although more was wished for: it is new, or could not be renewed just now."""
+    return isinstance(outcome, renew.Renewed) or (outcome is not None and good_enough)
+
+
+def _renew(ports: Ports, admitted: Admitted, connection: Connection, until: float, good_enough: bool) -> renew.Renewal:
     """Renew on demand. After an ambiguous outcome, one delayed message takes the second look."""
-    outcome = renew.renew(ports, admitted.team, connection, "look_up", until)
-    if isinstance(outcome, renew.Unclear):
+    try:
+        outcome = renew.renew(ports, admitted.team, connection, "look_up", until)
+    except Unavailable as error:
+        if not good_enough:
+            raise
+        ports.journal.note("not_renewed", code=error.public_code)
+        return renew.Failed(error.public_code, 0)
+    if isinstance(outcome, renew.Unclear) and outcome.again:
         delay = max(1, outcome.until - int(ports.clock.now()))
         renew.ask_for_second_look(ports, connection, delay)
     return outcome
@@ -157,7 +169,7 @@ def _worth_waiting(outcome: renew.Renewal, now: float, started: float) -> bool:
 
 def _not_now(outcome: renew.Renewal, now: float) -> Exception:
     match outcome:
-        case renew.Failed(_, until) | renew.Unclear(until) | renew.Waiting(until):
+        case renew.Failed(_, until) | renew.Unclear(until, _) | renew.Waiting(until):
             return Unavailable("not renewed in time", retry_after=max(1, min(int(until - now), 60)))
         case _:
             return Unavailable("not renewed", retry_after=5)

@@ -9,7 +9,7 @@ from strongroom.domain.connection import Connection, Standing
 from strongroom.domain.errors import Conflict, Forbidden, NotFound
 from strongroom.domain.installation import Installation
 from strongroom.domain.status import standing_now
-from strongroom.domain.table import Item, Key
+from strongroom.domain.table import Item, Key, Query
 from strongroom.domain.team import Member, Team
 from strongroom.ports import Table
 
@@ -90,6 +90,16 @@ def five_reads(table: Table, team: str, user: str, installation: str) -> Reads:
         own=_connection(rows[3]),
         shared=_connection(rows[4]),
     )
+
+
+def all_rows(table: Table, partition: str, prefix: str) -> list[Item]:
+    """Read all rows of a partition whose sort key begins so, however many pages they fill."""
+    page = table.query(Query("table", partition, prefix=prefix))
+    rows = [*page.items]
+    while page.after is not None:
+        page = table.query(Query("table", partition, prefix=prefix, after=page.after))
+        rows.extend(page.items)
+    return rows
 
 
 def team_and_member(table: Table, team: str, user: str) -> tuple[Team, Member]:

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from strongroom.domain import exchange, renewal
-from strongroom.domain.connection import Connection, Version
+from strongroom.domain.connection import Connection
 from strongroom.domain.errors import EgressRefused, NotFound, ProviderFailed, QueueUnavailable, StoreUnavailable
 from strongroom.domain.http import Answer, Outgoing
 from strongroom.domain.record import record
 from strongroom.domain.rescue import RenewalResult
-from strongroom.domain.schedule import second_look_at
 from strongroom.domain.secret import Secret
-from strongroom.domain.table import Change, Committed, Write
+from strongroom.domain.table import Change, Committed, Item, Write
 from strongroom.domain.team import Team
 from strongroom.flows.attempts import fraction, fresh_id
 from strongroom.flows.clients import known_client
@@ -53,9 +52,10 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """Sent, and no answer. One more look, at `until`."""
+    """Sent, and no answer. `again`: the one second look is still to come, at `until`; else pauses grow."""
 
     until: int
+    again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +92,31 @@ def renew(ports: Ports, team: Team, connection: Connection, cause: str, until: f
 
     `cause` is a word for the log: `schedule`, `look_up`, `rejected`.
     """
-    ready = renewal.assess(connection, ports.clock.now())
-    match ready:
+    held_up = _held_up(connection, ports.clock.now())
+    if held_up is not None:
+        return held_up
+    outcome = _renew(ports, team, connection, cause, until)
+    _note(ports, connection, cause, outcome)
+    return outcome
+
+
+def _held_up(connection: Connection, now: float) -> Waiting | Failed | NotDue | None:
+    match renewal.assess(connection, now):
         case renewal.Busy(look_again):
             return Waiting(look_again)
         case renewal.Leave(why, not_before):
             return Failed(connection.renewal.last_error or why, not_before) if not_before else NotDue(why)
         case renewal.Go():
-            outcome = _renew(ports, team, connection, cause, until)
-    _note(ports, connection, cause, outcome)
-    return outcome
+            return None
 
 
 def _renew(ports: Ports, team: Team, connection: Connection, cause: str, until: float) -> Renewal:
-    if ports.clock.now() + renewal.DIAL + renewal.CALL + renewal.COMMIT > until:
-        return Failed("out_of_time", int(until))
     prepared = _prepare(ports, team, connection, cause, until)
+    to_dial = until - renewal.CALL - renewal.COMMIT - ports.clock.now()
+    if to_dial < renewal.LEAST_DIAL:
+        return Failed("out_of_time", int(until))
     try:
-        with ports.egress.dial(prepared.request.url, renewal.DIAL) as line:
+        with ports.egress.dial(prepared.request.url, min(renewal.DIAL, to_dial)) as line:
             return _with_line(ports, prepared, line)
     except (EgressRefused, ProviderFailed) as error:
         why = "address_refused" if isinstance(error, EgressRefused) else "unreachable"
@@ -141,16 +148,20 @@ def _with_line(ports: Ports, prepared: _Prepared, line: Line) -> Renewal:
         return Failed("out_of_time", int(prepared.until))
     taken = ports.table.commit((renewal.take_lease(connection, lease, asked_at),), lease)
     if not isinstance(taken, Committed):
-        found = taken.failed.get(0)
-        mine = found is not None and Version(str(found["grant"]), _int(found["n"])) == connection.version
-        return Waiting(second_look_at(int(asked_at))) if mine else Adopted()
+        return _not_taken(connection, taken.failed.get(0), asked_at)
     sent_at = ports.clock.now()
-    if (
-        sent_at + renewal.CALL > asked_at + renewal.LEASE - renewal.CLOCKS_APART
-        or sent_at + renewal.CALL > prepared.until
-    ):
+    lease_ends = asked_at + renewal.LEASE - renewal.CLOCKS_APART
+    if sent_at + renewal.CALL > min(lease_ends, prepared.until - renewal.COMMIT):
         return _failed(ports, connection, lease, "out_of_time", 0)
     return _judge(ports, prepared, lease, int(asked_at), sent_at, line.send(prepared.request))
+
+
+def _not_taken(connection: Connection, found: Item | None, now: float) -> Renewal:
+    """Somebody was faster: say what the row says now."""
+    present = Connection.from_item(found) if found is not None else None
+    if present is None or present.version != connection.version:
+        return Adopted()
+    return _held_up(present, now) or Waiting(int(now) + 1)
 
 
 def _judge(ports: Ports, prepared: _Prepared, lease: str, intent_at: int, sent_at: float, answer: Answer) -> Renewal:
@@ -174,7 +185,7 @@ def _judge(ports: Ports, prepared: _Prepared, lease: str, intent_at: int, sent_a
         case exchange.Ambiguous():
             change = renewal.unclear(connection, lease, intent_at, int(ports.clock.now()))
             _write_if_possible(ports, (change,))
-            return Unclear(second_look_at(intent_at))
+            return Unclear(_int(change.put["retry_at"]), again=not connection.renewal.is_unanswered)
 
 
 def _commit(ports: Ports, prepared: _Prepared, issued: exchange.Issued, sent_at: float) -> Renewal:

@@ -14,8 +14,9 @@ from strongroom.domain import keys
 from strongroom.domain.authorization import Authorization
 from strongroom.domain.chore import RevocationChore
 from strongroom.domain.connection import Connection
-from strongroom.domain.errors import Conflict, QueueUnavailable, StoreUnavailable
+from strongroom.domain.errors import Conflict, InvalidRequest, QueueUnavailable, StoreUnavailable
 from strongroom.domain.record import record
+from strongroom.domain.renewal import COMMIT
 from strongroom.domain.rescue import CompletionResult, RenewalResult, Rescued
 from strongroom.domain.table import Check, Committed, Condition, Is, Item, Missing, Put, Refused, Write, every
 from strongroom.flows.attempts import fraction, fresh_id
@@ -57,9 +58,18 @@ Kept: TypeAlias = Settled | OnRescue | Lost
 
 
 def keep(ports: Ports, result: Rescued, until: float) -> Kept:
-    """Store a result; repeat while the table does not answer; at `until`, give it to the rescue queue.
+    """Store a result; while the table does not answer, repeat; in time before `until`, give it to the rescue queue."""
+    try:
+        return settle_patiently(ports, result, until - COMMIT)
+    except StoreUnavailable:
+        return _rescue(ports, result)
 
-    The table is tried at least once, however late it is.
+
+def settle_patiently(ports: Ports, result: Rescued, last_try: float) -> Settled:
+    """Store a result; while the table does not answer, try again until `last_try`; at least once, however late it is.
+
+    Raises:
+        StoreUnavailable: If the table did not answer in time; repeat the same result.
     """
     turn = 0
     while True:
@@ -68,8 +78,8 @@ def keep(ports: Ports, result: Rescued, until: float) -> Kept:
         except StoreUnavailable:
             turn += 1
             pause = 0.05 * 2 ** min(turn, 5) * (0.5 + fraction(ports) / 2)
-            if ports.clock.now() + pause >= until:
-                return _rescue(ports, result)
+            if ports.clock.now() + pause >= last_try:
+                raise
             ports.clock.wait(pause)
 
 
@@ -149,6 +159,8 @@ def _try_completion(ports: Ports, result: CompletionResult) -> Settled | None:
     if row is None:
         return _orphaned(ports, result)
     authorization = Authorization.from_item(row)
+    if not _is_of(authorization, result.connection):
+        raise InvalidRequest("a result of another authorization")
     if authorization.state == "completed":
         return Stored(result.connection)
     reads = five_reads(ports.table, authorization.team, authorization.user, authorization.installation)
@@ -160,7 +172,18 @@ def _try_completion(ports: Ports, result: CompletionResult) -> Settled | None:
     return Stored(result.connection) if isinstance(ports.table.commit(writes, fresh_id(ports)), Committed) else None
 
 
+def _is_of(authorization: Authorization, connection: Connection) -> bool:
+    """Whether the authorization is for this very connection: a message that says otherwise is not ours."""
+    asked = (authorization.owner, authorization.standing, authorization.destination, authorization.user)
+    return asked == (connection.owner, connection.standing, connection.destination, connection.authorized_by)
+
+
 def _orphaned(ports: Ports, result: CompletionResult) -> Settled:
+    """The authorization's row is gone, days after it ended. If the tokens were stored before, they must not be revoked."""
+    key = result.connection.key
+    present = ports.table.read((key,)).get(key)
+    if present is not None and present["grant"] == result.connection.version.grant:
+        return Stored(result.connection)
     _discard(ports, result.connection, "authorization_ended", result.connection.version.grant)
     return Discarded("authorization_ended")
 

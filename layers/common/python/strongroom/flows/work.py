@@ -16,6 +16,8 @@ from strongroom.flows import renew
 from strongroom.ports import Ports
 
 WORK_WITHIN = 23.0
+MOST_WAITS = 2
+"""Receipts after which a message does not wait for somebody else's lease any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +52,24 @@ def renew_one(ports: Ports, key: Key, version: str, receives: int) -> Worked:
         return found
     team, connection = found
     if str(connection.version) != version:
-        return Done("other_version")
+        return _dropped(ports, "other_version")
     outcome = renew.renew(ports, team, connection, "schedule", started + WORK_WITHIN)
     return _told(ports, outcome, receives)
 
 
+def _dropped(ports: Ports, why: str) -> Done:
+    ports.journal.count("DroppedMessage")
+    return Done(why)
+
+
 def _told(ports: Ports, outcome: renew.Renewal, receives: int) -> Worked:
     match outcome:
-        case renew.Unclear(until) | renew.Waiting(until):
-            seconds = max(1, until - int(ports.clock.now()))
-            return LookAgain(seconds) if receives <= 2 else Done("left_for_the_next_tick")
+        case renew.Unclear(until, True):
+            return LookAgain(max(1, until - int(ports.clock.now())))
+        case renew.Waiting(until) if receives <= MOST_WAITS:
+            return LookAgain(max(1, until - int(ports.clock.now())))
+        case renew.Unclear() | renew.Waiting():
+            return Done("left_for_the_next_tick")
         case _:
             return Done(type(outcome).__name__.lower())
 
@@ -67,17 +77,17 @@ def _told(ports: Ports, outcome: renew.Renewal, receives: int) -> Worked:
 def _renewable(ports: Ports, key: Key) -> tuple[Team, Connection] | Done:
     owner = keys.parse_connection(key)
     if owner is None:
-        return Done("foreign_key")
+        return _dropped(ports, "foreign_key")
     where = Owner(*owner)
     rows = _read(ports, where)
     team = Team.from_item(rows[0]) if rows[0] else None
     installation = Installation.from_item(rows[1]) if rows[1] else None
     connection = Connection.from_item(rows[2]) if rows[2] else None
     if team is None or not team.active or installation is None or not installation.enabled or connection is None:
-        return Done("gone")
+        return _dropped(ports, "gone")
     expected = _expected(where, installation, Member.from_item(rows[3]) if rows[3] else None)
     if expected is None or _stands_against(connection, expected, int(ports.clock.now())):
-        return Done("not_usable")
+        return _dropped(ports, "not_usable")
     return team, connection
 
 
