@@ -54,7 +54,7 @@ Ending = Callable[[World, str], None]
 ENDINGS: list[tuple[Ending, str]] = [
     (leave, "no_longer_member"),
     (leave_and_come_back, "no_longer_member"),
-    (disable, "installation_disabled"),
+    (disable, "disabled_meanwhile"),
     (change_what_it_is, "installation_changed"),
     (uninstall, "no_longer_member"),
     (delete_the_team, "no_longer_member"),

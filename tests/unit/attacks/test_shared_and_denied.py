@@ -57,7 +57,7 @@ def test_an_admin_who_is_none_any_more_cannot_finish_for_the_team() -> None:
     world, _, mine = alice_consents_for_all()
     demote(world)
     refused = world.complete("alice", mine, confirm_shared=True)
-    assert (refused.status, refused.json["error"]) == (400, "admin_required")
+    assert (refused.status, refused.json["error"]) == (400, "no_longer_admin")
     assert exchanges(world) == []
 
 
@@ -68,7 +68,7 @@ def test_an_admin_who_loses_the_role_meanwhile_connects_nothing(moment: str) -> 
     when = while_the_code_is_redeemed if moment == "exchange" else before_the_connection_is_written
     when(world, lambda: demote(world))
     refused = world.complete("alice", mine, confirm_shared=True)
-    assert (refused.status, refused.json["error"]) == (400, "admin_required")
+    assert (refused.status, refused.json["error"]) == (400, "no_longer_admin")
     assert account_behind(world, "alice", installation) is None
     world.tick()
     assert [grant.alive for grant in world.provider.grants] == [False]

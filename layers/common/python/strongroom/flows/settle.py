@@ -213,11 +213,11 @@ def lacks_authority(authorization: Authorization, reads: Reads) -> str | None:
     if not shared and reads.member.epoch != authorization.standing.epoch:
         return "no_longer_member"
     if shared and not reads.member.is_admin:
-        return "admin_required"
+        return "no_longer_admin"
     if reads.installation.binding != authorization.standing.binding:
         return "installation_changed"
     if not reads.installation.enabled:
-        return "installation_disabled"
+        return "disabled_meanwhile"
     present = reads.shared if shared else reads.own
     if present is not None and authorization.begun_at <= present.revoked_at:
         return "revoked_meanwhile"
