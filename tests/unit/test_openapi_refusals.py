@@ -66,12 +66,6 @@ def the_provider_gives_no_tokens(world: Watched, installation: str) -> None:
     assert world.complete("bob", consented).status == 502
 
 
-def a_disabled_one_is_looked_up(world: Watched, installation: str) -> None:
-    key = keys.installation("acme", installation)
-    world.table.place({**world.table.snapshot()[key], "enabled": False})
-    world.look_up("bob", installation)
-
-
 def an_admin_disables_it(world: Watched, installation: str) -> None:
     consented = world.consent(world.begin("bob", installation), "bob")
     key = keys.installation("acme", installation)
@@ -182,7 +176,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "internal_error": (something_breaks,),
     "integrity_error": (a_ciphertext_was_moved,),
     "exchange_failed": (the_provider_gives_no_tokens,),
-    "installation_disabled": (a_disabled_one_is_looked_up,),
+    "installation_disabled": (an_admin_disables_it,),
     "disabled_meanwhile": (an_admin_disables_it,),
     "installation_changed": (an_admin_changes_it,),
     "no_longer_member": (the_person_leaves,),

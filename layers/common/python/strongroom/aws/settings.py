@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import SplitResult, urlsplit
 
 from strongroom.domain.errors import SettingsError
-from strongroom.domain.policy import Policy
+from strongroom.domain.policy import DAY, Policy
+from strongroom.domain.web_url import LOOPBACK_HOSTS, WebUrl, web_url
 
 PREFIX = "STRONGROOM_"
 LOOPBACK = "loopback"
+MOST_SHARDS = 64
+LONGEST_TIME = 366 * DAY
+_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+_QUEUE = re.compile(r"[A-Za-z0-9_-]{1,80}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +31,25 @@ class Settings:
             raise SettingsError(f"{PREFIX}{name} is not set: set it to {_MEANINGS.get(name, 'a value')}.")
         return value
 
-    def number(self, name: str, usual: int) -> int:
-        """Raises: SettingsError: if it is not a whole number above zero."""
+    def number(self, name: str, usual: int, most: int = LONGEST_TIME) -> int:
+        """Raises: SettingsError: if it is not a whole number from 1 to `most`."""
         text = self.environment.get(PREFIX + name, "").strip() or str(usual)
-        if not text.isascii() or not text.isdigit() or int(text) < 1:
-            raise SettingsError(f"{PREFIX}{name} is {text!r}: set it to a whole number above zero.")
+        if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= most:
+            raise _wrong(name, text, f"a whole number from 1 to {most}")
         return int(text)
+
+    def queue(self, name: str) -> str:
+        """Give the URL of a queue. Its last part is the name by which a worker knows its own messages.
+
+        Raises:
+            SettingsError: If it is not set, or not the URL of a queue.
+        """
+        setting = f"{name.upper()}_QUEUE"
+        text = self.text(setting)
+        url = web_url(text, loopback=True)
+        if url is None or url.query is not None or len(url.segments) != 2 or not _QUEUE.fullmatch(url.segments[1]):
+            raise _wrong(setting, text, "the URL of a queue, which ends with the account and the queue's name")
+        return text
 
     @property
     def deployment(self) -> str:
@@ -40,14 +57,14 @@ class Settings:
 
     @property
     def issuer(self) -> str:
-        return self.text("ISSUER")
+        return _page("ISSUER", self.text("ISSUER"), self.development)
 
     @property
     def development(self) -> bool:
         """Whether http to loopback is permitted: on a developer's machine, and never with a public URL elsewhere."""
         value = self.environment.get(f"{PREFIX}DEVELOPMENT", "").strip()
         if value and value != LOOPBACK:
-            raise SettingsError(f"{PREFIX}DEVELOPMENT is {value!r}: set it to {LOOPBACK!r} or remove it.")
+            raise _wrong("DEVELOPMENT", value, f"{LOOPBACK!r} or remove it")
         if value and not _is_loopback(self.environment.get(f"{PREFIX}PUBLIC_URL", "")):
             raise SettingsError(f"{PREFIX}DEVELOPMENT goes with a {PREFIX}PUBLIC_URL on loopback only: remove it.")
         return bool(value)
@@ -80,7 +97,7 @@ class Settings:
             short_lived=self.number("SHORT_LIVED", usual.short_lived),
             idle_after=self.number("IDLE_AFTER", usual.idle_after),
             exercise_after=self.number("EXERCISE_AFTER", usual.exercise_after),
-            shards=self.number("SHARDS", usual.shards),
+            shards=self.number("SHARDS", usual.shards, MOST_SHARDS),
             loopback=loopback,
         )
 
@@ -104,32 +121,29 @@ _MEANINGS = {
 
 
 def _origin(name: str, text: str, loopback: bool) -> str:
-    parts = _split(name, text, loopback)
-    if parts.path or parts.query or parts.fragment or text.endswith(("?", "#")):
-        raise SettingsError(f"{PREFIX}{name} is {text!r}: set it to an origin, such as https://strongroom.example.com.")
+    """Take an origin in the one spelling that browsers use, since it is compared letter by letter."""
+    if _url(name, text, loopback).origin != text:
+        raise _wrong(name, text, "an origin in lower case and no more, such as https://strongroom.example.com")
     return text
 
 
 def _page(name: str, text: str, loopback: bool) -> str:
-    parts = _split(name, text, loopback)
-    if parts.query or parts.fragment or text.endswith(("?", "#")):
-        raise SettingsError(f"{PREFIX}{name} is {text!r}: set it to a URL without a query and a fragment.")
+    if _url(name, text, loopback).query is not None:
+        raise _wrong(name, text, "a URL without a query and a fragment")
     return text
 
 
-def _split(name: str, text: str, loopback: bool) -> SplitResult:
-    parts = urlsplit(text)
-    plain = parts.scheme == "http" and loopback and _is_loopback(text)
-    if (parts.scheme != "https" and not plain) or not parts.hostname or "@" in parts.netloc or not text.isascii():
-        raise SettingsError(
-            f"{PREFIX}{name} is {text!r}: set it to an https URL, such as https://strongroom.example.com."
-        )
-    return parts
+def _url(name: str, text: str, loopback: bool) -> WebUrl:
+    url = web_url(text, loopback=loopback)
+    if url is None:
+        raise _wrong(name, text, "an https URL, such as https://strongroom.example.com")
+    return url
 
 
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url.strip()).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _is_loopback(text: str) -> bool:
+    url = web_url(text.strip(), loopback=True)
+    return url is not None and url.host in LOOPBACK_HOSTS
+
+
+def _wrong(name: str, text: str, wanted: str) -> SettingsError:
+    return SettingsError(f"{PREFIX}{name} is {text[:80]!r}: set it to {wanted}.")

@@ -16,7 +16,7 @@ from strongroom.adapters.machine import SystemChance, SystemClock
 from strongroom.adapters.sqs import SqsQueue
 from strongroom.aws.journal import Journal
 from strongroom.aws.settings import Settings
-from strongroom.domain.errors import KeysUnavailable, QueueUnavailable
+from strongroom.domain.errors import KeysUnavailable, QueueUnavailable, SettingsError
 from strongroom.flows.vault import Vault
 from strongroom.ports import KeyService, Message, Ports, Queue, Queues
 
@@ -65,23 +65,34 @@ def wire(
     """
     settings = Settings(environment)
     policy = settings.policy() if people else settings.background_policy()
+    issuer, deployment = settings.issuer if people else "", settings.deployment
+    table_name, key_arn = settings.text("TABLE"), settings.text("VAULT_KEY") if vault else ""
+    urls = {name: settings.queue(name) for name in queues}
+    named = _by_their_names(urls)
     clock, chance, session = SystemClock(), SystemChance(), clients.open_session()
-    table = DynamoTable(clients.dynamodb(session), settings.text("TABLE"), clock, chance)
-    keys: KeyService = Kms(cast(KmsClient, clients.kms(session)), settings.text("VAULT_KEY")) if vault else NotWired()
+    table = DynamoTable(clients.dynamodb(session), table_name, clock, chance)
+    keys: KeyService = Kms(cast(KmsClient, clients.kms(session)), key_arn) if vault else NotWired()
     sqs = clients.sqs(session) if queues else None
 
     def queue(name: QueueName) -> Queue:
-        return SqsQueue(sqs, settings.text(f"{name.upper()}_QUEUE")) if sqs and name in queues else NotWired()
+        return SqsQueue(sqs, urls[name]) if sqs and name in urls else NotWired()
 
     ports = Ports(
         table=table,
-        vault=Vault(table, keys, AesGcm(), clock, chance, settings.deployment),
+        vault=Vault(table, keys, AesGcm(), clock, chance, deployment),
         egress=GuardedEgress(own_hosts=policy.destinations().own, loopback=policy.loopback),
         queues=Queues(queue("sweep"), queue("renewal"), queue("rescue"), queue("chore")),
         clock=clock,
         chance=chance,
-        journal=Journal(function, settings.deployment, clock),
+        journal=Journal(function, deployment, clock),
         policy=policy,
     )
-    named = {settings.text(f"{name.upper()}_QUEUE").rpartition("/")[2]: name for name in queues}
-    return Wired(ports, settings.issuer if people else "", named)
+    return Wired(ports, issuer, named)
+
+
+def _by_their_names(urls: Mapping[QueueName, str]) -> dict[str, QueueName]:
+    """Raises: SettingsError: if two settings name the same queue, whose messages nobody could tell apart."""
+    named = {url.rpartition("/")[2]: name for name, url in urls.items()}
+    if len(named) < len(urls):
+        raise SettingsError("STRONGROOM_..._QUEUE settings name one queue twice: set each to a queue of its own.")
+    return named

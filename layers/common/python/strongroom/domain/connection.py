@@ -152,7 +152,8 @@ class Renewal:
     """What is known of attempts to renew the present version.
 
     `lease`, `lease_until`: the right to renew, now. `intent_at`, `intents`: when and how often a request with this refresh
-    token may have left without a definite answer. `retry_at`: not before. Times are seconds since the epoch.
+    token may have left without a definite answer. `retry_at`: not before. `due_at`: when the schedule takes it up. Times are
+    seconds since the epoch.
     """
 
     lease: str | None = None
@@ -162,6 +163,7 @@ class Renewal:
     retry_at: int = 0
     failures: int = 0
     last_error: str | None = None
+    due_at: int = 0
 
     @property
     def is_unanswered(self) -> bool:
@@ -178,6 +180,7 @@ class Renewal:
             retry_at=optional_number(item, "retry_at") or 0,
             failures=optional_number(item, "failures") or 0,
             last_error=optional_text(item, "last_error"),
+            due_at=optional_number(item, "due_at") or 0,
         )
 
 

@@ -73,13 +73,16 @@ def take_lease(connection: Connection, lease: str, now: float) -> Change:
     """The write that gives one worker the right to renew, and records that the refresh token may be spent.
 
     The lease counts from before this request is sent. Nobody may have tried since the row was read: their attempt may
-    have spent the token, and the pause after it would be skipped.
+    have spent the token, and the pause after it would be skipped. What was not due soon becomes due at the second look:
+    a worker that dies leaves no message behind if it renewed on demand.
     """
+    again = second_look_at(int(now))
     put: dict[str, Value] = {
         "lease": lease,
         "lease_until": int(now) + LEASE,
         "intent_at": int(now),
         "intents": connection.renewal.intents + 1,
+        **({"due_at": again} if connection.renewal.due_at > again else {}),
     }
     return Change(connection.key, every(*_untried(connection, now)), put=put)
 

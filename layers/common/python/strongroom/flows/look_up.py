@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from strongroom.domain import keys
 from strongroom.domain.connection import Connection
 from strongroom.domain.errors import AuthorizationRequired, NotFound, Unavailable
-from strongroom.domain.lookup import LONGEST_WAIT, HandOut, PersonMustAct, Renew, Wish, cache_until, decide
+from strongroom.domain.lookup import HandOut, PersonMustAct, Renew, Wish, cache_until, decide
 from strongroom.domain.schedule import use_is_worth_a_write
 from strongroom.domain.secret import Secret
 from strongroom.domain.status import remembered_rejections
 from strongroom.domain.table import Change, Value
 from strongroom.domain.team import Caller, Team, admit_satellite
-from strongroom.flows import renew
 from strongroom.flows.attempts import fraction, fresh_id
 from strongroom.flows.reads import Admitted, five_reads
 from strongroom.ports import Ports
+
+if TYPE_CHECKING:
+    from strongroom.flows.renew import Renewal
 
 ANSWER_WITHIN = 22.0
 FIRST_PAUSE = 0.2
@@ -73,20 +76,23 @@ def look_up(ports: Ports, ask: Ask) -> Released:
     until = started + ANSWER_WITHIN
     admitted = _after_rejection(ports, ask, _admit(ports, ask))
     pause = FIRST_PAUSE
-    outcome: renew.Renewal | None = None
+    outcome: Renewal | None = None
     while True:
         match decide(admitted.connection, admitted.standing, ask.wish, ports.clock.now()):
             case PersonMustAct(reason):
                 raise _person_must_act(ports, ask, admitted, reason)
             case HandOut(connection):
                 return _release(ports, ask, admitted, connection)
-            case Renew(connection, good_enough, _) if _will_do(outcome, good_enough):
-                return _release(ports, ask, admitted, connection)
             case Renew(connection, good_enough, _):
-                outcome = _renew(ports, admitted, connection, until, good_enough)
-        if not _will_do(outcome, good_enough):
-            if not _worth_waiting(outcome, ports.clock.now(), started):
-                raise _not_now(outcome, ports.clock.now())
+                # Most look-ups renew nothing, and a cold one waits for every import.
+                from strongroom.flows import on_demand
+
+                if on_demand.will_do(outcome, good_enough):
+                    return _release(ports, ask, admitted, connection)
+                outcome = on_demand.renewal(ports, admitted, connection, until, good_enough)
+        if not on_demand.will_do(outcome, good_enough):
+            if not on_demand.worth_waiting(outcome, ports.clock.now(), started):
+                raise on_demand.not_now(outcome, ports.clock.now())
             ports.clock.wait(pause * (0.75 + fraction(ports) / 2))
             pause = min(pause * 1.5, 1.0)
         admitted = _admit(ports, ask)
@@ -134,45 +140,6 @@ def admit_satellite_of(ports: Ports, team: Team | None, caller: Caller | Trusted
         key = keys.caller(caller.account, caller.role_id)
         known = ports.table.read((key,)).get(key)
     admit_satellite(team, caller, known)
-
-
-def _will_do(outcome: renew.Renewal | None, good_enough: bool) -> bool:
-    """Whether what is there is handed out although more was wished for: it is new, or could not be renewed just now."""
-    return isinstance(outcome, renew.Renewed) or (outcome is not None and good_enough)
-
-
-def _renew(ports: Ports, admitted: Admitted, connection: Connection, until: float, good_enough: bool) -> renew.Renewal:
-    """Renew on demand. After an ambiguous outcome, one delayed message takes the second look."""
-    try:
-        outcome = renew.renew(ports, admitted.team, connection, "look_up", until)
-    except Unavailable as error:
-        if not good_enough:
-            raise
-        ports.journal.note("not_renewed", code=error.public_code)
-        return renew.Failed(error.public_code, 0)
-    if isinstance(outcome, renew.Unclear) and outcome.again:
-        delay = max(1, outcome.until - int(ports.clock.now()))
-        renew.ask_for_second_look(ports, connection, delay)
-    return outcome
-
-
-def _worth_waiting(outcome: renew.Renewal, now: float, started: float) -> bool:
-    """Whether reading again soon can help: somebody else is at it, or has just finished."""
-    match outcome:
-        case renew.Adopted() | renew.Refused():
-            return True
-        case renew.Waiting():
-            return now - started < LONGEST_WAIT
-        case _:
-            return False
-
-
-def _not_now(outcome: renew.Renewal, now: float) -> Exception:
-    match outcome:
-        case renew.Failed(_, until) | renew.Unclear(until, _) | renew.Waiting(until):
-            return Unavailable("not renewed in time", retry_after=max(1, min(int(until - now), 60)))
-        case _:
-            return Unavailable("not renewed", retry_after=5)
 
 
 def _person_must_act(ports: Ports, ask: Ask, admitted: Admitted, reason: str) -> AuthorizationRequired:

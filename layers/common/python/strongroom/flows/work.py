@@ -9,10 +9,12 @@ from typing import TypeAlias
 from strongroom.domain import keys
 from strongroom.domain.connection import Connection, Owner, Standing
 from strongroom.domain.installation import Installation
+from strongroom.domain.policy import DAY
 from strongroom.domain.status import person_must_act, standing_now
-from strongroom.domain.table import Item, Key
+from strongroom.domain.table import Below, Change, Item, Key, every
 from strongroom.domain.team import Member, Team
 from strongroom.flows import renew
+from strongroom.flows.attempts import fresh_id
 from strongroom.ports import Ports
 
 WORK_WITHIN = 23.0
@@ -47,12 +49,14 @@ def renew_one(ports: Ports, key: Key, version: str, receives: int) -> Worked:
         StoreUnavailable, KeysUnavailable: The queue delivers it again.
     """
     started = ports.clock.now()
-    found = _renewable(ports, key)
+    found = _read_anew(ports, key)
     if isinstance(found, Done):
         return found
-    team, connection = found
+    team, connection, obstacle = found
     if str(connection.version) != version:
         return _dropped(ports, "other_version")
+    if team is None or obstacle:
+        return _left_for_a_day(ports, connection, obstacle)
     outcome = renew.renew(ports, team, connection, "schedule", started + WORK_WITHIN)
     return _told(ports, outcome, receives)
 
@@ -74,7 +78,8 @@ def _told(ports: Ports, outcome: renew.Renewal, receives: int) -> Worked:
             return Done(type(outcome).__name__.lower())
 
 
-def _renewable(ports: Ports, key: Key) -> tuple[Team, Connection] | Done:
+def _read_anew(ports: Ports, key: Key) -> tuple[Team | None, Connection, str] | Done:
+    """Read the connection and its team, and what stands against renewing it: "" if nothing does."""
     owner = keys.parse_connection(key)
     if owner is None:
         return _dropped(ports, "foreign_key")
@@ -83,12 +88,22 @@ def _renewable(ports: Ports, key: Key) -> tuple[Team, Connection] | Done:
     team = Team.from_item(rows[0]) if rows[0] else None
     installation = Installation.from_item(rows[1]) if rows[1] else None
     connection = Connection.from_item(rows[2]) if rows[2] else None
-    if team is None or not team.active or installation is None or not installation.enabled or connection is None:
+    if connection is None:
         return _dropped(ports, "gone")
+    if team is None or not team.active or installation is None or not installation.enabled:
+        return team, connection, "gone"
     expected = _expected(where, installation, Member.from_item(rows[3]) if rows[3] else None)
     if expected is None or _stands_against(connection, expected, int(ports.clock.now())):
-        return _dropped(ports, "not_usable")
-    return team, connection
+        return team, connection, "not_usable"
+    return team, connection, ""
+
+
+def _left_for_a_day(ports: Ports, connection: Connection, why: str) -> Done:
+    """It is due and may not be renewed as things stand: look again tomorrow, instead of at the head of every tick."""
+    now = int(ports.clock.now())
+    overdue = every(connection.version.unchanged(), Below("due_at", now + 1))
+    ports.table.commit((Change(connection.key, overdue, put={"due_at": now + DAY}),), fresh_id(ports))
+    return _dropped(ports, why)
 
 
 def _stands_against(connection: Connection, expected: Standing, now: int) -> bool:
