@@ -21,7 +21,7 @@ from strongroom.domain.http import Answer, NoAnswer, Outgoing, Reply
 from strongroom.domain.table import Change, Put
 from tests.fakes.clock import FakeJournal, Field
 from tests.fakes.egress import FakeEgress
-from tests.fakes.faults import fails
+from tests.fakes.faults import Hook, fails
 from tests.fakes.queue import FakeQueue
 from tests.world import Answered, Consented, World
 
@@ -368,3 +368,27 @@ def _endings(world: World, installation: str) -> None:
     world.look_up("carol", installation)
     world.clock.advance(3100)
     world.tick()
+
+
+# -- moments of it
+
+
+class Place:
+    """A world in which bob is connected and carol has two authorizations under way, seen by functions just started."""
+
+    def __init__(self) -> None:
+        self.watched = Watched()
+        world = self.watched.world
+        self.installation = world.install()
+        world.connect("bob", self.installation)
+        self.version = world.look_up("bob", self.installation).json["version"]
+        self.returned = world.consent(world.begin("carol", self.installation), "carol")
+        self.url = world.provider.consent(world.begin("carol", self.installation).url, "carol")
+        self.watched.start_anew()
+
+
+def raising(error: Exception) -> Hook:
+    def hook(argument: Any) -> None:
+        raise error
+
+    return hook

@@ -47,6 +47,7 @@ class Authorization:
     begun_at: int
     expires_at: int
     verifier: bytes
+    revocation: str = ""
     return_to: str | None = None
     secret_hash: str | None = None
     code: bytes | None = None
@@ -129,6 +130,7 @@ class Authorization:
             begun_at=number(item, "begun_at"),
             expires_at=number(item, "expires_at"),
             verifier=_bytes(item.get("verifier")) or b"",
+            revocation=str(item.get("revocation") or ""),
             return_to=optional_text(item, "return_to"),
             secret_hash=optional_text(item, "secret_hash"),
             code=_bytes(item.get("code")),
@@ -158,6 +160,7 @@ class Authorization:
             "begun_at": self.begun_at,
             "expires_at": self.expires_at,
             "verifier": self.verifier,
+            "revocation": self.revocation,
             "return_to": self.return_to,
             "ttl": self.expires_at + KEPT_FOR,
             **self.destination.to_item(),

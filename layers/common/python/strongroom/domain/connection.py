@@ -187,7 +187,8 @@ class Renewal:
 @dataclass(frozen=True, slots=True)
 class Connection:
     """One row. `reason` says why a person has to act, None that nobody has to. `tokens` None: there is nothing to give.
-    `begun_at` is when the authorization that gave it began: no older one may replace it."""
+    `begun_at` is when the authorization that gave it began: no older one may replace it. `revocation` is a random id, new
+    with every revoke: an authorization that was begun under another one cannot be completed."""
 
     owner: Owner
     version: Version
@@ -199,7 +200,7 @@ class Connection:
     requested_scopes: tuple[str, ...] = ()
     authorized_by: str = ""
     begun_at: int = 0
-    revoked_at: int = 0
+    revocation: str = ""
     last_used_at: int = 0
     rejected: tuple[tuple[str, int], ...] = ()
     renewal: Renewal = Renewal()
@@ -237,7 +238,7 @@ class Connection:
             requested_scopes=texts(item, "requested_scopes"),
             authorized_by=str(item.get("authorized_by") or ""),
             begun_at=optional_number(item, "begun_at") or 0,
-            revoked_at=optional_number(item, "revoked_at") or 0,
+            revocation=str(item.get("revocation") or ""),
             last_used_at=optional_number(item, "last_used_at") or 0,
             rejected=_rejections(item.get("rejected")),
             renewal=Renewal.from_item(item),
@@ -260,7 +261,7 @@ class Connection:
             "requested_scopes": list(self.requested_scopes),
             "authorized_by": self.authorized_by,
             "begun_at": self.begun_at,
-            "revoked_at": self.revoked_at,
+            "revocation": self.revocation,
             "last_used_at": self.last_used_at,
             "g1pk": f"{keys.installation(self.owner.team, self.owner.installation).pk}#C",
             "g1sk": f"{self.owner.installation}#{self.key.pk}",
@@ -275,7 +276,7 @@ class Connection:
     def with_nothing_to_give(self, reason: str, now: int, grant: str) -> Connection:
         """The row after a revoke: no tokens, a new grant id, so that nothing that is under way can fit it."""
         gone = replace(self, version=Version(grant, 0), reason=reason, since=now, tokens=None, destination=None)
-        return replace(gone, renewal=Renewal(), rejected=(), revoked_at=now)
+        return replace(gone, renewal=Renewal(), rejected=(), revocation=grant)
 
 
 def token_place(key: Key, field: str, standing: Standing, version: Version, destination: Destination) -> Place:

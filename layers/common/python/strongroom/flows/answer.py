@@ -136,7 +136,7 @@ def _denial(ports: Ports, authorization: Authorization) -> Put | None:
         since=now,
         tokens=None,
         destination=None,
-        revoked_at=present.revoked_at if present else 0,
+        revocation=authorization.revocation,
     )
     return Put(denied.to_item(), require=present.version.unchanged() if present else Missing())
 

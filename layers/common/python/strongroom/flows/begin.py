@@ -107,6 +107,7 @@ def _authorization(
         begun_at=now,
         expires_at=now + LIFETIME,
         verifier=b"",
+        revocation=admitted.connection.revocation if admitted.connection else "",
         return_to=return_to,
     )
     ring = ports.vault.sealing_ring("authorization", None)

@@ -219,7 +219,7 @@ def lacks_authority(authorization: Authorization, reads: Reads) -> str | None:
     if not reads.installation.enabled:
         return "disabled_meanwhile"
     present = reads.shared if shared else reads.own
-    if present is not None and authorization.begun_at <= present.revoked_at:
+    if authorization.revocation != (present.revocation if present else ""):
         return "revoked_meanwhile"
     if present is not None and authorization.begun_at < present.begun_at:
         return "newer_grant"
@@ -266,7 +266,7 @@ def _authority_checks(authorization: Authorization) -> tuple[Check, ...]:
 
 
 def _row_to_store(ports: Ports, result: CompletionResult, present: Connection | None) -> Item:
-    kept = replace(result.connection, revoked_at=present.revoked_at if present else 0)
+    kept = replace(result.connection, revocation=present.revocation if present else "")
     shard = ports.policy.shard(kept.key.pk)
     return kept.to_item({"due_at": result.due_at, "due_shard": shard} if result.due_at is not None else None)
 
