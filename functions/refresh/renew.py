@@ -10,13 +10,13 @@ from strongroom.aws.wiring import Wired, wire
 from strongroom.domain import rescue
 from strongroom.domain.errors import InvalidRequest, QueueUnavailable
 from strongroom.domain.identifiers import is_version
-from strongroom.domain.renewal import COMMIT
 from strongroom.domain.table import Key
 from strongroom.flows.settle import settle_patiently
-from strongroom.flows.work import WORK_WITHIN, LookAgain, renew_one
+from strongroom.flows.work import LookAgain, renew_one
 
-RESCUE_WITHIN = WORK_WITHIN - COMMIT
-"""Seconds in which one delivery of a result asks a silent table again and again; then it comes back."""
+RESCUE_WITHIN = 20.0
+"""Seconds in which one delivery of a result asks a silent table again and again, so that it is stored before anybody looks
+a second time with the token that it replaces. Then it comes back; so it does if the function is killed while it asks."""
 
 PORTS = wire("renew", queues=("renewal", "rescue"), people=False)
 

@@ -12,6 +12,7 @@ from strongroom.aws.shapes import released, status_of
 from strongroom.aws.wiring import Wired, wire
 from strongroom.domain.identifiers import checked_installation, checked_team
 from strongroom.domain.lookup import USUAL_VALIDITY, Wish
+from strongroom.domain.team import Caller
 from strongroom.flows.look_up import Ask, look_up
 
 # A cold look-up waits for every import: `reject` and `revoke` are loaded by the first request that needs them.
@@ -32,8 +33,8 @@ def lambda_handler(event: Any, context: Any, ports: Wired = PORTS) -> Response:
 
 def token(wired: Wired, request: Request) -> Response:
     """`POST .../token`: give the token of one user."""
-    fields = Fields(request.json())
-    ask = _ask(request, fields, fields.version("not_version"), fields.number("min_validity", USUAL_VALIDITY))
+    caller, fields = identity.caller(request.event), Fields(request.json())
+    ask = _ask(caller, request, fields, fields.version("not_version"))
     fields.nothing_else()
     return answer(200, released(look_up(wired.ports, ask)))
 
@@ -42,24 +43,24 @@ def rejected(wired: Wired, request: Request) -> Response:
     """`POST .../rejected`: the MCP server answered 401 or 403 to this version."""
     from strongroom.flows.reject import Rejection, report
 
-    fields = Fields(request.json())
+    caller, fields = identity.caller(request.event), Fields(request.json())
     rejection = Rejection(
         version=fields.required_version("version"),
         status=fields.one_of("status", (401, 403)),
         challenge=fields.optional_text("challenge", longest=8192),
     )
-    ask = _ask(request, fields, None, fields.number("min_validity", USUAL_VALIDITY))
+    ask = _ask(caller, request, fields, None)
     fields.nothing_else()
     return answer(200, released(report(wired.ports, ask, rejection)))
 
 
-def _ask(request: Request, fields: Fields, not_version: str | None, min_validity: int) -> Ask:
+def _ask(caller: Caller, request: Request, fields: Fields, not_version: str | None) -> Ask:
     return Ask(
-        caller=identity.caller(request.event),
+        caller=caller,
         team=checked_team(request.path.get("team", "")),
         installation=checked_installation(request.path.get("installation", "")),
         user=fields.user("user"),
-        wish=Wish(min_validity, not_version),
+        wish=Wish(fields.number("min_validity", USUAL_VALIDITY), not_version),
     )
 
 

@@ -136,7 +136,7 @@ def test_control_a_second_read_would_be_on_the_bill(connected: tuple[World, str]
     world, installation = connected
     bill = Bill(world)
     with weakened(
-        look_up._admit,
+        look_up.admit,
         "return reads",
         "five_reads(ports.table, ask.team, ask.user, ask.installation)\n    return reads",
     ):

@@ -12,6 +12,8 @@ from strongroom.domain import keys
 from strongroom.domain.errors import KeysUnavailable, QueueUnavailable, StoreUnavailable
 from strongroom.domain.http import Answer, Outgoing, Reply
 from strongroom.domain.table import Item, Key
+from strongroom.domain.team import Caller
+from strongroom.flows.people import MOST_SATELLITES
 from tests.fakes.faults import fails, meanwhile
 from tests.fakes.queue import FakeQueue
 from tests.openapi import listed_codes, operations
@@ -73,6 +75,11 @@ def an_admin_disables_it(world: Watched, installation: str) -> None:
     world.complete("bob", consented)
     world.look_up("bob", installation)
     world.as_user("bob", "POST", f"{HERE}/{installation}/authorize")
+
+
+def a_host_registers_ever_more_satellites(world: Watched, _installation: str) -> None:
+    for number in range(MOST_SATELLITES + 1):
+        world.put_satellite("acme", Caller("123456789012", f"AROASATELLITE{number:08}"))
 
 
 def an_admin_changes_it(world: Watched, installation: str) -> None:
@@ -177,6 +184,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "integrity_error": (a_ciphertext_was_moved,),
     "exchange_failed": (the_provider_gives_no_tokens,),
     "installation_disabled": (an_admin_disables_it,),
+    "too_many_satellites": (a_host_registers_ever_more_satellites,),
     "disabled_meanwhile": (an_admin_disables_it,),
     "installation_changed": (an_admin_changes_it,),
     "no_longer_member": (the_person_leaves,),

@@ -16,6 +16,7 @@ from functions.refresh import renew, sweep
 from functions.revoke import app as revoke
 from functions.token import app as token
 from strongroom.aws import http, queue
+from strongroom.domain.errors import NotFound
 from tests.requirements import requirement
 from tests.unit.attacks.scenes import account_behind, rows
 from tests.weakened import weakened
@@ -179,9 +180,13 @@ def test_a_worker_does_nothing_that_does_not_come_through_its_alias(alias: str |
     (chore,) = world.queues.chore.receive()  # type: ignore[attr-defined]
     before, sent = world.table.snapshot(), len(world.egress.sent)
 
-    revoke.lambda_handler(queue_event("chore", [chore]), Context(alias), world.wired)
-    renew.lambda_handler(queue_event("renewal", [chore]), Context(alias), world.wired)
-    sweep.lambda_handler({"strongroom": "tick"}, Context(alias), world.wired)
+    for worker, event in (
+        (revoke, queue_event("chore", [chore])),
+        (renew, queue_event("renewal", [chore])),
+        (sweep, {"strongroom": "tick"}),
+    ):
+        with pytest.raises(NotFound):
+            worker.lambda_handler(event, Context(alias), world.wired)
 
     assert world.table.snapshot() == before
     assert len(world.egress.sent) == sent
@@ -207,6 +212,6 @@ def test_control_without_the_alias_whoever_may_invoke_the_worker_sends_it_to_wor
     world, installation = bob_is_connected()
     world.revoke("bob", installation)
     (chore,) = world.queues.chore.receive()  # type: ignore[attr-defined]
-    with weakened(queue.messages, 'qualifier(context) != "live" or', ""):
+    with weakened(queue.messages, 'require_alias(context, "live")', "pass"):
         revoke.lambda_handler(queue_event("chore", [chore]), Context(None), world.wired)
     assert [row["state"] for row in rows(world, "chore")] == ["ended"]

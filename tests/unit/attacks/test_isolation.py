@@ -341,5 +341,5 @@ def test_a_look_up_that_finds_the_provider_away_gives_the_old_token_while_it_las
 def test_control_without_the_second_reading_the_token_of_an_ended_grant_goes_out(stage: Stage) -> None:
     nearly_over(stage)
     stage.world.provider.withdraw("bob")
-    with weakened(look_up.look_up, "admitted = _admit(ports, ask)", "pass"):
+    with weakened(look_up.look_up, "admitted = admit(ports, ask)", "pass"):
         assert stage.world.look_up("bob", stage.installation).status == 200

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials, create_credential_resolver
 from botocore.exceptions import NoCredentialsError
-from botocore.loaders import Loader
 from botocore.parsers import JSONParser, ResponseParserFactory
 from botocore.session import Session
 
@@ -41,7 +39,6 @@ def open_session(find: Callable[[], Any] | None = None) -> Session:
     session = Session()
     chain = find or (lambda: create_credential_resolver(session).load_credentials())
     session.register_component("credential_provider", _LateResolver(chain))
-    session.register_component("data_loader", _Models())
     session.register_component("response_parser_factory", _Parsers())
     return session
 
@@ -116,20 +113,11 @@ class AttributesAsSent(JSONParser):
     version of botocore not ask this class, its values are read as well, only slower.
     """
 
-    def _handle_map(self, shape: Any, value: Any) -> Any:
-        return value if shape.value.name == "AttributeValue" else super()._handle_map(shape, value)  # type: ignore[misc]
+    def _handle_map(self, shape: Any, value: Any, *more: Any) -> Any:
+        kind = getattr(getattr(shape, "value", None), "name", None)
+        return value if kind == "AttributeValue" else super()._handle_map(shape, value, *more)  # type: ignore[misc]
 
 
 class _Parsers(ResponseParserFactory):
     def create_parser(self, protocol_name: str) -> Any:
         return AttributesAsSent() if protocol_name == "json" else super().create_parser(protocol_name)
-
-
-class _Models(Loader):
-    """Find AWS's services by their folders' names.
-
-    botocore looks into each of four hundred folders, once for every kind of file: a twentieth of the CPU of a cold start.
-    """
-
-    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002
-        return sorted({name for place in self.search_paths if os.path.isdir(place) for name in os.listdir(place)})

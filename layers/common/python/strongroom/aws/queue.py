@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from strongroom.aws.http import parse_object, qualifier, told
+from strongroom.aws.http import parse_object, qualifier, require_alias, told
 from strongroom.domain.errors import InvalidRequest
 from strongroom.ports import Journal
 
@@ -39,9 +39,14 @@ class Delivered:
 
 
 def messages(event: Any, context: Any, journal: Journal) -> list[Delivered]:
-    """Give the messages of a queue's event; anything else than such an event, through the alias `live`, is dropped."""
+    """Give the messages of a queue's event; anything else is dropped.
+
+    Raises:
+        NotFound: If the function was not called through the alias `live`: no message is lost for that, it comes back.
+    """
+    require_alias(context, "live")
     records = event.get("Records") if isinstance(event, Mapping) else None
-    if qualifier(context) != "live" or not isinstance(records, list):
+    if not isinstance(records, list):
         journal.count("ForeignEvent")
         return []
     read = [_delivered(record) for record in records]

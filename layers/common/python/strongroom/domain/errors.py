@@ -56,6 +56,12 @@ class AuthorizationRequired(StrongroomError):
     code, status, sentence = "authorization_required", 409, "Somebody has to connect first."
 
 
+class InsufficientScope(AuthorizationRequired):
+    """The MCP server wants more scopes than the person has allowed. Look-ups go on. Detail: `reason`, `link`."""
+
+    code, sentence = "insufficient_scope", "More scopes have to be allowed for this."
+
+
 class AuthorizationRefused(StrongroomError):
     """An authorization cannot go on. Nothing is redeemed, nothing is stored."""
 

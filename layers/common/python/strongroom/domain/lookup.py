@@ -69,7 +69,9 @@ def decide(connection: Connection | None, expected: Standing, wish: Wish, now: f
         return HandOut(connection)
     if connection.tokens.refresh is not None:
         return Renew(connection, good_enough=not forced and is_usable(connection, now), forced=forced)
-    return PersonMustAct("rejected") if forced else HandOut(connection)
+    if forced:
+        return PersonMustAct("rejected")
+    return HandOut(connection) if is_usable(connection, now) else PersonMustAct("expired_without_refresh")
 
 
 def is_usable(connection: Connection, now: float) -> bool:

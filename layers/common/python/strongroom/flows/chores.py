@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from strongroom.domain import exchange, keys
 from strongroom.domain.chore import RevocationChore, RevocationOutcome, is_kept_for_other
 from strongroom.domain.connection import Connection, Standing
-from strongroom.domain.errors import EgressRefused, NotFound
+from strongroom.domain.errors import EgressRefused, IntegrityError, NotFound
 from strongroom.domain.http import Answer, NotSent
 from strongroom.domain.installation import Installation
 from strongroom.domain.provider import ProviderClient
@@ -33,9 +33,18 @@ def do_chore(ports: Ports, chore_id: str) -> RevocationOutcome | None:
     chore = RevocationChore.from_item(row) if row is not None else None
     if chore is None:
         return None
-    outcome = _kept_for_other(ports, chore) or _tell_provider(ports, chore)
+    outcome = _kept_for_other(ports, chore) or _told(ports, chore)
     _write_down(ports, chore, outcome)
     return outcome
+
+
+def _told(ports: Ports, chore: RevocationChore) -> RevocationOutcome:
+    """Tell the provider; what cannot be opened or sent is an alarm, and is given up after the same time."""
+    try:
+        return _tell_provider(ports, chore)
+    except (IntegrityError, NotFound) as error:
+        ports.journal.alarm("chore_stuck", code=error.public_code, team=chore.owner.team)
+        return "unreachable"
 
 
 def _kept_for_other(ports: Ports, chore: RevocationChore) -> RevocationOutcome | None:

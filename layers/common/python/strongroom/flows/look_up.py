@@ -74,13 +74,13 @@ def look_up(ports: Ports, ask: Ask) -> Released:
     """
     started = ports.clock.now()
     until = started + ANSWER_WITHIN
-    admitted = _after_rejection(ports, ask, _admit(ports, ask))
+    admitted = _after_rejection(ports, ask, admit(ports, ask))
     pause = FIRST_PAUSE
     outcome: Renewal | None = None
     while True:
         match decide(admitted.connection, admitted.standing, ask.wish, ports.clock.now()):
             case PersonMustAct(reason):
-                raise _person_must_act(ports, ask, admitted, reason)
+                raise person_must_act(ports, ask, admitted, reason)
             case HandOut(connection):
                 return _release(ports, ask, admitted, connection)
             case Renew(connection, good_enough, _):
@@ -95,12 +95,13 @@ def look_up(ports: Ports, ask: Ask) -> Released:
                 raise on_demand.not_now(outcome, ports.clock.now())
             ports.clock.wait(pause * (0.75 + fraction(ports) / 2))
             pause = min(pause * 1.5, 1.0)
-        admitted = _admit(ports, ask)
+        admitted = admit(ports, ask)
 
 
-def _admit(ports: Ports, ask: Ask) -> Admitted:
+def admit(ports: Ports, ask: Ask) -> Admitted:
+    """Read, and let a satellite of the team pass for an active member at an enabled installation."""
     reads = five_reads(ports.table, ask.team, ask.user, ask.installation)
-    admit_satellite_of(ports, reads.team, ask.caller)
+    admit_satellite_of(ports, reads.team, ask)
     return reads.admitted().enabled()
 
 
@@ -113,7 +114,7 @@ def _after_rejection(ports: Ports, ask: Ask, admitted: Admitted) -> Admitted:
     if connection is None or connection.tokens is None or ask.wish.not_version != str(connection.version):
         return admitted
     _remember_rejection(ports, connection)
-    return _admit(ports, ask)
+    return admit(ports, ask)
 
 
 def _remember_rejection(ports: Ports, connection: Connection) -> None:
@@ -126,23 +127,29 @@ def _remember_rejection(ports: Ports, connection: Connection) -> None:
         ports.journal.note("rejection_not_written")
 
 
-def admit_satellite_of(ports: Ports, team: Team | None, caller: Caller | Trusted) -> None:
-    """Check the second lock, the row; a caller that the team does not list costs one more read, to tell why not.
+def admit_satellite_of(ports: Ports, team: Team | None, ask: Ask) -> None:
+    """Check the second lock, the row. A caller that the team does not list costs one more read, to tell why not, and
+    is written down.
 
     Raises:
         NotFound: If the caller belongs elsewhere.
         Forbidden: If nobody registered this caller.
     """
-    if isinstance(caller, Trusted):
+    caller = ask.caller
+    if isinstance(caller, Trusted) or (team is not None and team.active and str(caller) in team.satellites):
         return
-    known = None
-    if team is None or not team.active or str(caller) not in team.satellites:
-        key = keys.caller(caller.account, caller.role_id)
-        known = ports.table.read((key,)).get(key)
+    key = keys.caller(caller.account, caller.role_id)
+    known = ports.table.read((key,)).get(key)
+    ports.journal.note(
+        "caller_turned_away", caller=str(caller), team=ask.team, installation=ask.installation, user=ask.user
+    )
     admit_satellite(team, caller, known)
 
 
-def _person_must_act(ports: Ports, ask: Ask, admitted: Admitted, reason: str) -> AuthorizationRequired:
+def person_must_act(
+    ports: Ports, ask: Ask, admitted: Admitted, reason: str, kind: type[AuthorizationRequired] = AuthorizationRequired
+) -> AuthorizationRequired:
+    """Say who has to do what, with a link into the web client for whoever can; written down first."""
     ports.journal.note(
         "token_not_released",
         caller=str(ask.caller),
@@ -153,9 +160,9 @@ def _person_must_act(ports: Ports, ask: Ask, admitted: Admitted, reason: str) ->
     )
     shared = admitted.installation.sharing == "shared"
     if shared and not admitted.member.is_admin:
-        return AuthorizationRequired("an admin has to connect", reason="admin_must_connect")
+        return kind("an admin has to connect", reason="admin_must_connect")
     link = ports.policy.connect_link(ask.team, ask.installation)
-    return AuthorizationRequired("a person has to connect", reason=reason, link=link)
+    return kind("a person has to connect", reason=reason, link=link)
 
 
 def _release(ports: Ports, ask: Ask, admitted: Admitted, connection: Connection) -> Released:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from strongroom.domain import keys
 from strongroom.domain.connection import number
-from strongroom.domain.errors import NotFound
+from strongroom.domain.errors import Conflict, NotFound
 from strongroom.domain.record import record
-from strongroom.domain.table import Change, Committed, Is, Item, Missing, Put, Write, every
+from strongroom.domain.table import Change, Check, Committed, Is, Item, Missing, Put, Write, every
 from strongroom.domain.team import Caller, Role, new_member, new_team, speaks_for
 from strongroom.flows.attempts import fresh_id, in_a_few_attempts
 from strongroom.ports import Ports
+
+MOST_SATELLITES = 40
+"""The team's row comes with every look-up and stays under 4 KB."""
 
 
 def put_member(ports: Ports, host: Caller, team: str, user: str, role: Role | None) -> None:
@@ -48,7 +51,9 @@ def _member_writes(
 
 
 def _team_is_there(ports: Ports, team_row: Item | None, team: str) -> tuple[Write, ...]:
-    return () if team_row else (Put(new_team(team, int(ports.clock.now())), require=Missing()),)
+    if team_row is not None:
+        return (Check(keys.team(team), Is("state", "active")),)
+    return (Put(new_team(team, int(ports.clock.now())), require=Missing()),)
 
 
 def _join(ports: Ports, row: Item | None, team: str, user: str, role: Role) -> Write:
@@ -71,6 +76,7 @@ def put_satellite(ports: Ports, host: Caller, team: str, satellite: Caller, *, a
 
     Raises:
         NotFound: If the host does not speak for the team, or there is no such team.
+        Conflict: `too_many_satellites`.
     """
     _admit_host(ports, host, team)
 
@@ -84,6 +90,8 @@ def put_satellite(ports: Ports, host: Caller, team: str, satellite: Caller, *, a
         wanted = listed | {str(satellite)} if allowed else listed - {str(satellite)}
         if wanted == listed:
             return True
+        if len(wanted) > MOST_SATELLITES:
+            raise Conflict("the team's row would grow too large", code="too_many_satellites")
         known = () if place in found else (_known(satellite),)
         writes = (*_listed(ports, row, host, satellite, wanted), *known)
         return isinstance(ports.table.commit(writes, fresh_id(ports)), Committed)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from strongroom.domain.challenge import bearer_challenge
-from strongroom.domain.errors import AuthorizationRequired
-from strongroom.flows.look_up import Ask, Released, admit_satellite_of, look_up
-from strongroom.flows.reads import five_reads
+from strongroom.domain.errors import InsufficientScope
+from strongroom.flows.look_up import Ask, Released, admit, look_up, person_must_act
 from strongroom.ports import Ports
 
 
@@ -30,13 +29,9 @@ def report(ports: Ports, ask: Ask, rejection: Rejection) -> Released:
     Raises:
         AuthorizationRequired: `insufficient_scope` with a link, or as a look-up does.
     """
-    reads = five_reads(ports.table, ask.team, ask.user, ask.installation)
-    admit_satellite_of(ports, reads.team, ask.caller)
-    reads.admitted().enabled()
     challenge = bearer_challenge([rejection.challenge]) if rejection.challenge else None
     if rejection.status == 403 and challenge is not None and challenge.error == "insufficient_scope":
-        link = ports.policy.connect_link(ask.team, ask.installation)
-        raise AuthorizationRequired(
-            "more scopes are needed", code="insufficient_scope", reason="insufficient_scope", link=link
-        )
+        admitted = admit(ports, ask)
+        if admitted.connection is not None and admitted.connection.tokens is not None:
+            raise person_must_act(ports, ask, admitted, "insufficient_scope", InsufficientScope)
     return look_up(ports, replace(ask, wish=replace(ask.wish, not_version=rejection.version)))
