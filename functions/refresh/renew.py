@@ -8,15 +8,18 @@ from typing import Any
 from strongroom.aws.queue import Delivered, each, messages
 from strongroom.aws.wiring import Wired, wire
 from strongroom.domain import rescue
-from strongroom.domain.errors import InvalidRequest, QueueUnavailable
+from strongroom.domain.errors import InvalidRequest, QueueUnavailable, StoreUnavailable
 from strongroom.domain.identifiers import is_version
 from strongroom.domain.table import Key
 from strongroom.flows.settle import settle_patiently
 from strongroom.flows.work import LookAgain, renew_one
+from strongroom.ports import Queue
 
 RESCUE_WITHIN = 20.0
 """Seconds in which one delivery of a result asks a silent table again and again, so that it is stored before anybody looks
 a second time with the token that it replaces. Then it comes back; so it does if the function is killed while it asks."""
+HURRIED_DELIVERIES = 6
+"""Deliveries of twenty seconds each: the first two minutes."""
 
 PORTS = wire("renew", queues=("renewal", "rescue"), people=False)
 
@@ -33,8 +36,7 @@ def work(wired: Wired, message: Delivered) -> bool:
         case "renewal":
             return renew(wired, message)
         case "rescue":
-            settle_patiently(wired.ports, rescue.decode(message.body), wired.ports.clock.now() + RESCUE_WITHIN)
-            return True
+            return store(wired, message)
         case _:
             raise InvalidRequest("not from a queue of ours")
 
@@ -47,14 +49,27 @@ def renew(wired: Wired, message: Delivered) -> bool:
         raise InvalidRequest("not the name of a connection")
     worked = renew_one(wired.ports, Key(pk, sk), version, message.receives)
     if isinstance(worked, LookAgain):
-        return _postponed(wired, message, worked.seconds)
+        return _postponed(wired, wired.ports.queues.renewal, message, worked.seconds)
     return True
 
 
-def _postponed(wired: Wired, message: Delivered, seconds: int) -> bool:
-    """Let this very message come back for the second look; it stays in the queue either way."""
+def store(wired: Wired, message: Delivered) -> bool:
+    """Store a rescued result. While it is young it comes back at once: it has to be in the table before a second look
+    sends the token that it replaces."""
+    result = rescue.decode(message.body)
     try:
-        wired.ports.queues.renewal.postpone(message.receipt, seconds)
+        settle_patiently(wired.ports, result, wired.ports.clock.now() + RESCUE_WITHIN)
+    except StoreUnavailable:
+        if message.receives <= HURRIED_DELIVERIES:
+            return _postponed(wired, wired.ports.queues.rescue, message, 1)
+        raise
+    return True
+
+
+def _postponed(wired: Wired, queue: Queue, message: Delivered, seconds: int) -> bool:
+    """Let this very message come back then; it stays in the queue either way."""
+    try:
+        queue.postpone(message.receipt, seconds)
     except QueueUnavailable:
-        wired.ports.journal.note("second_look_not_postponed")
+        wired.ports.journal.note("message_not_postponed")
     return False

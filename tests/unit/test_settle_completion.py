@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from functions.refresh import renew as worker
 from strongroom.domain import keys, rescue
 from strongroom.domain.authorization import KEPT_FOR, LIFETIME
 from strongroom.domain.errors import InvalidRequest, QueueUnavailable, StoreUnavailable
@@ -25,7 +28,7 @@ from tests.unit.renewals import (
     rows,
     when,
 )
-from tests.world import Answered, Consented, World
+from tests.world import Answered, Consented, Context, World, queue_event
 
 BUSY = StoreUnavailable("busy")
 
@@ -193,3 +196,18 @@ def test_the_connection_that_a_renewal_left_is_what_the_table_holds() -> None:
         scene.connection.version,
         scene.connection.tokens,
     )
+
+
+@pytest.mark.parametrize(("receives", "comes_back_at_once"), [(1, True), (6, True), (7, False)])
+def test_a_young_rescued_result_comes_back_at_once_if_the_table_is_still_silent(
+    receives: int, comes_back_at_once: bool
+) -> None:
+    scene, _, _ = completed_by_rescue()
+    world, waiting = scene.world, queue(scene.world, "rescue")
+    world.table.before["commit"] = fails(BUSY, 10_000)
+    (delivery,) = waiting.receive()
+    event = queue_event("rescue", [replace(delivery, times=receives)])
+    answer = worker.lambda_handler(event, Context(), world.wired)
+    assert answer["batchItemFailures"] == [{"itemIdentifier": delivery.receipt}]
+    world.clock.advance(1)
+    assert bool(waiting.receive()) is comes_back_at_once

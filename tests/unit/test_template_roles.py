@@ -70,7 +70,7 @@ ALLOWED = {
         open=("installation",),
         send=("RescueQueue",),
         consume=("RenewalQueue", "RescueQueue"),
-        postpone=("RenewalQueue",),
+        postpone=("RenewalQueue", "RescueQueue"),
     ),
     "InstallationsFunction": May("InstallationsLogGroup"),
     "RevokeFunction": May("RevokeLogGroup", open=("connection", "installation"), consume=("ChoreQueue",)),

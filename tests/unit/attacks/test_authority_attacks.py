@@ -99,7 +99,9 @@ def test_control_without_the_comparison_with_the_last_revoke_it_comes_back() -> 
     world, installation, mine = bob_consents()
     world.clock.advance(5)
     revoke(world, installation)
-    with weakened(settle.lacks_authority, "authorization.revocation != (present.revocation if present else \"\")", "False"):
+    with weakened(
+        settle.lacks_authority, 'authorization.revocation != (present.revocation if present else "")', "False"
+    ):
         assert world.complete("bob", mine).status == 200
     assert account_behind(world, "bob", installation) == "bob"
 
