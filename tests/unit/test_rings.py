@@ -24,7 +24,7 @@ MAY_KNOW = {
     "flows": ("strongroom.domain", "strongroom.ports", "strongroom.flows"),
     "adapters": ("strongroom.domain", "strongroom.ports", "strongroom.adapters"),
     "aws": ("strongroom",),
-    "functions": ("strongroom.aws", "strongroom.flows", "strongroom.domain"),
+    "functions": ("strongroom.aws", "strongroom.flows", "strongroom.ports", "strongroom.domain"),
 }
 WITH_SDKS = ("adapters", "aws")
 

@@ -16,10 +16,9 @@ from strongroom.domain.authorization_request import (
 )
 from strongroom.domain.connection import Connection, Version
 from strongroom.domain.errors import AuthorizationRefused
-from strongroom.domain.record import record
 from strongroom.domain.secret import Secret
 from strongroom.domain.table import Committed, Missing, Put, Write
-from strongroom.flows.attempts import fresh_id
+from strongroom.flows.attempts import fresh_id, noted
 from strongroom.flows.reads import five_reads
 from strongroom.flows.settle import lacks_authority
 from strongroom.ports import Ports
@@ -81,12 +80,11 @@ def take_answer(ports: Ports, provider_key: str, raw_query: Secret) -> Answered:
 
 def _end_refused(ports: Ports, authorization: Authorization, why: str) -> None:
     """Mark it failed, audited: what came cannot be the answer, and a second try at it is not wanted."""
-    told = record(
+    told = noted(
+        ports,
         authorization.team,
         "answer_refused",
         "strongroom",
-        ports.clock.now(),
-        ports.chance.bytes(10),
         user=authorization.user,
         installation=authorization.installation,
         why=why,
@@ -108,16 +106,15 @@ def _returned(ports: Ports, authorization: Authorization, code: AuthorizationCod
 def _denied(ports: Ports, authorization: Authorization) -> Answered:
     """Write the denial on the connection only if it has no grant: a denied reconnect leaves it as it is."""
     writes: tuple[Write, ...] = (authorization.step("denied", "verifier"),)
-    told = record(
+    told = noted(
+        ports,
         authorization.team,
         "denied",
         authorization.user,
-        ports.clock.now(),
-        ports.chance.bytes(10),
         installation=authorization.installation,
     )
-    noted = _denial(ports, authorization)
-    if noted is not None and _commit(ports, (*writes, told, noted)):
+    denial = _denial(ports, authorization)
+    if denial is not None and _commit(ports, (*writes, told, denial)):
         return Ended(authorization.id, "denied")
     return Ended(authorization.id, "denied") if _commit(ports, (*writes, told)) else AlreadyFinished()
 

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from strongroom.domain import identifiers
 from strongroom.domain.errors import Unavailable
+from strongroom.domain.identifiers import ULID_BYTES
+from strongroom.domain.record import record
+from strongroom.domain.table import Put
 from strongroom.ports import Ports
 
 ATTEMPTS = 8
@@ -18,6 +21,11 @@ def fresh_id(ports: Ports) -> str:
 def fraction(ports: Ports) -> float:
     """A number in [0, 1) that nobody can predict."""
     return int.from_bytes(ports.chance.bytes(4), "big") / 2**32
+
+
+def noted(ports: Ports, team: str, event: str, by: str, **facts: str | int | bool | None) -> Put:
+    """Make the record of a change, to be written in the change's own transaction."""
+    return record(team, event, by, ports.clock.now(), ports.chance.bytes(ULID_BYTES), **facts)
 
 
 def in_a_few_attempts(ports: Ports, attempt: Callable[[], bool]) -> None:

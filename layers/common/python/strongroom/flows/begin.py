@@ -11,11 +11,10 @@ from strongroom.domain.authorization_request import authorization_url, code_chal
 from strongroom.domain.connection import Destination
 from strongroom.domain.errors import Unavailable
 from strongroom.domain.provider import ProviderClient
-from strongroom.domain.record import record
 from strongroom.domain.return_to import checked_return_to
 from strongroom.domain.secret import Secret
 from strongroom.domain.table import Committed, Missing, Put
-from strongroom.flows.attempts import fresh_id
+from strongroom.flows.attempts import fresh_id, noted
 from strongroom.flows.discover import Discovered, discover
 from strongroom.flows.reads import Admitted, five_reads
 from strongroom.flows.register import client_for
@@ -115,12 +114,11 @@ def _authorization(
 
 
 def _store(ports: Ports, authorization: Authorization) -> None:
-    told = record(
+    told = noted(
+        ports,
         authorization.team,
         "authorization_begun",
         authorization.user,
-        ports.clock.now(),
-        ports.chance.bytes(10),
         installation=authorization.installation,
         provider=authorization.authorization_host,
     )

@@ -11,10 +11,9 @@ from strongroom.domain.errors import EgressRefused, IntegrityError, NotFound
 from strongroom.domain.http import Answer, NotSent
 from strongroom.domain.installation import Installation
 from strongroom.domain.provider import ProviderClient
-from strongroom.domain.record import record
 from strongroom.domain.secret import Secret
 from strongroom.domain.team import Member, Team
-from strongroom.flows.attempts import fresh_id
+from strongroom.flows.attempts import fresh_id, noted
 from strongroom.flows.clients import known_client
 from strongroom.flows.reads import all_rows
 from strongroom.ports import Ports
@@ -125,12 +124,11 @@ def _write_down(ports: Ports, chore: RevocationChore, outcome: RevocationOutcome
     if outcome == "unreachable" and not chore.is_hopeless(int(now)):
         ports.table.commit((chore.postponed(int(now)),), fresh_id(ports))
         return
-    told = record(
+    told = noted(
+        ports,
         chore.owner.team,
         "revocation_ended",
         "strongroom",
-        now,
-        ports.chance.bytes(10),
         user=chore.user,
         installation=chore.owner.installation,
         outcome=outcome,

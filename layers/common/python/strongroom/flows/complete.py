@@ -28,7 +28,6 @@ from strongroom.domain.errors import (
     Unavailable,
 )
 from strongroom.domain.http import Answer, NotSent, Outgoing
-from strongroom.domain.record import record
 from strongroom.domain.renewal import COMMIT
 from strongroom.domain.rescue import CompletionResult
 from strongroom.domain.return_to import checked_return_to
@@ -36,7 +35,7 @@ from strongroom.domain.schedule import Life, due_at
 from strongroom.domain.secret import Secret
 from strongroom.domain.table import Committed
 from strongroom.domain.team import Team
-from strongroom.flows.attempts import fraction, fresh_id
+from strongroom.flows.attempts import fraction, fresh_id, noted
 from strongroom.flows.clients import known_client
 from strongroom.flows.reads import five_reads
 from strongroom.flows.settle import (
@@ -129,12 +128,11 @@ def _read(ports: Ports, authorization_id: str) -> Authorization:
 def _destroyed(ports: Ports, authorization: Authorization, by: str, stranger: bool) -> Exception:
     """End it, audited: one half without the other means that two people are involved."""
     why = "wrong_user" if stranger else "wrong_secret"
-    told = record(
+    told = noted(
+        ports,
         authorization.team,
         "authorization_destroyed",
         by,
-        ports.clock.now(),
-        ports.chance.bytes(10),
         user=authorization.user,
         installation=authorization.installation,
         why=why,

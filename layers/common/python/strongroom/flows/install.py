@@ -9,11 +9,10 @@ from strongroom.domain.connection import Connection
 from strongroom.domain.destinations import judge
 from strongroom.domain.errors import Conflict, Forbidden
 from strongroom.domain.installation import Installation, Sharing
-from strongroom.domain.record import record
 from strongroom.domain.status import Status, derive
 from strongroom.domain.table import Check, Committed, Is, Item, Key, Missing, Put, every
 from strongroom.domain.team import Member
-from strongroom.flows.attempts import fresh_id
+from strongroom.flows.attempts import fresh_id, noted
 from strongroom.flows.reads import all_rows, five_reads, team_and_member
 from strongroom.ports import Ports
 
@@ -49,7 +48,7 @@ def install(ports: Ports, user: str, team: str, name: str, url: str, sharing: Sh
         Check(keys.member(team, user), every(Is("state", "active"), Is("role", "team_admin"))),
         Put(_name_row(new), require=Missing()),
         Put(new.to_item(int(now), user), require=Missing()),
-        record(team, "installed", user, now, ports.chance.bytes(10), installation=new.id, url=url, sharing=sharing),
+        noted(ports, team, "installed", user, installation=new.id, url=url, sharing=sharing),
     )
     outcome = ports.table.commit(writes, fresh_id(ports))
     if not isinstance(outcome, Committed):

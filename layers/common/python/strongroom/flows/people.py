@@ -5,10 +5,9 @@ from __future__ import annotations
 from strongroom.domain import keys
 from strongroom.domain.connection import number
 from strongroom.domain.errors import Conflict, NotFound
-from strongroom.domain.record import record
 from strongroom.domain.table import Change, Check, Committed, Is, Item, Missing, Put, Write, every
 from strongroom.domain.team import Caller, Role, new_member, new_team, speaks_for
-from strongroom.flows.attempts import fresh_id, in_a_few_attempts
+from strongroom.flows.attempts import fresh_id, in_a_few_attempts, noted
 from strongroom.ports import Ports
 
 MOST_SATELLITES = 40
@@ -31,7 +30,7 @@ def put_member(ports: Ports, host: Caller, team: str, user: str, role: Role | No
         writes = _member_writes(ports, found.get(keys.team(team)), found.get(keys.member(team, user)), team, user, role)
         if not writes:
             return True
-        told = record(team, "member_put", str(host), ports.clock.now(), ports.chance.bytes(10), user=user, role=role)
+        told = noted(ports, team, "member_put", str(host), user=user, role=role)
         return isinstance(ports.table.commit((*writes, told), fresh_id(ports)), Committed)
 
     in_a_few_attempts(ports, attempt)
@@ -103,9 +102,8 @@ def _listed(ports: Ports, team_row: Item, host: Caller, satellite: Caller, wante
     team, revision = str(team_row["team"]), number(team_row, "revision")
     unchanged = every(Is("state", "active"), Is("revision", revision))
     change = Change(keys.team(team), unchanged, put={"satellites": sorted(wanted), "revision": revision + 1})
-    now, fresh = ports.clock.now(), ports.chance.bytes(10)
     allowed = str(satellite) in wanted
-    return (change, record(team, "satellite_put", str(host), now, fresh, satellite=str(satellite), allowed=allowed))
+    return (change, noted(ports, team, "satellite_put", str(host), satellite=str(satellite), allowed=allowed))
 
 
 def _known(satellite: Caller) -> Put:

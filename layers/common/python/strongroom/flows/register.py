@@ -8,10 +8,9 @@ from strongroom.domain import keys, registration
 from strongroom.domain.errors import DiscoveryFailed, EgressRefused, Unavailable
 from strongroom.domain.http import Answer, NotSent
 from strongroom.domain.provider import Provider, ProviderClient, provider_key
-from strongroom.domain.record import record
 from strongroom.domain.table import Below, Committed, Is, Item, Missing, Put, Query, Remove, Value, either
 from strongroom.domain.team import Team
-from strongroom.flows.attempts import fraction, fresh_id
+from strongroom.flows.attempts import fraction, fresh_id, noted
 from strongroom.flows.clients import from_item, secret_place
 from strongroom.ports import Ports, Ring
 
@@ -94,9 +93,8 @@ def _register(ports: Ports, wanted: _Wanted, generation: int) -> ProviderClient:
         redirect_uri=ports.policy.redirect_uri(wanted.key),
     )
     row = _row(wanted, client, sealing, int(ports.clock.now()))
-    now, fresh = ports.clock.now(), ports.chance.bytes(10)
     issuer = wanted.provider.issuer
-    told = record(wanted.team.id, "registered", wanted.user, now, fresh, issuer=issuer, generation=generation)
+    told = noted(ports, wanted.team.id, "registered", wanted.user, issuer=issuer, generation=generation)
     if not isinstance(ports.table.commit((Put(row, require=Missing()), told), fresh_id(ports)), Committed):
         raise Unavailable("another flow has registered", retry_after=1)
     return client

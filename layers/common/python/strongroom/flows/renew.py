@@ -14,12 +14,11 @@ from strongroom.domain import exchange, renewal
 from strongroom.domain.connection import Connection
 from strongroom.domain.errors import EgressRefused, NotFound, ProviderFailed, QueueUnavailable, StoreUnavailable
 from strongroom.domain.http import Answer, Outgoing
-from strongroom.domain.record import record
 from strongroom.domain.rescue import RenewalResult
 from strongroom.domain.secret import Secret
 from strongroom.domain.table import Change, Committed, Item, Write
 from strongroom.domain.team import Team
-from strongroom.flows.attempts import fraction, fresh_id
+from strongroom.flows.attempts import fraction, fresh_id, noted
 from strongroom.flows.clients import known_client
 from strongroom.flows.settle import Discarded, Kept, Lost, OnRescue, Stored, Superseded, keep
 from strongroom.ports import Line, Message, Ports, Ring
@@ -218,13 +217,12 @@ def _told(kept: Kept) -> Renewal:
 def _refused(ports: Ports, connection: Connection, lease: str) -> Renewal:
     now = ports.clock.now()
     change = renewal.refused(connection, lease, int(now))
-    owner, fresh = connection.owner, ports.chance.bytes(10)
-    told = record(
+    owner = connection.owner
+    told = noted(
+        ports,
         owner.team,
         "auth_required",
         "strongroom",
-        now,
-        fresh,
         user=owner.user,
         installation=owner.installation,
         reason=str(change.put["status_reason"]),

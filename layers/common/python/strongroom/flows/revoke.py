@@ -7,10 +7,9 @@ import json
 from strongroom.domain.chore import RevocationChore
 from strongroom.domain.connection import Connection, Owner, Version
 from strongroom.domain.errors import QueueUnavailable
-from strongroom.domain.record import record
 from strongroom.domain.status import Status, derive
 from strongroom.domain.table import Committed, Missing, Put
-from strongroom.flows.attempts import fresh_id, in_a_few_attempts
+from strongroom.flows.attempts import fresh_id, in_a_few_attempts, noted
 from strongroom.flows.reads import Admitted, five_reads
 from strongroom.ports import Message, Ports
 
@@ -39,12 +38,11 @@ def _revoke(ports: Ports, user: str, admitted: Admitted) -> bool:
     present, now = admitted.connection, ports.clock.now()
     gone = (present or _nothing_yet(user, admitted)).with_nothing_to_give("revoked", int(now), fresh_id(ports))
     chore = RevocationChore.of(present, "revoked", fresh_id(ports), int(now)) if present else None
-    told = record(
+    told = noted(
+        ports,
         admitted.team.id,
         "revoked",
         user,
-        now,
-        ports.chance.bytes(10),
         installation=admitted.installation.id,
         sharing=admitted.installation.sharing,
     )

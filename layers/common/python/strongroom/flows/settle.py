@@ -15,11 +15,10 @@ from strongroom.domain.authorization import Authorization
 from strongroom.domain.chore import RevocationChore
 from strongroom.domain.connection import Connection
 from strongroom.domain.errors import Conflict, InvalidRequest, QueueUnavailable, StoreUnavailable
-from strongroom.domain.record import record
 from strongroom.domain.renewal import COMMIT
 from strongroom.domain.rescue import CompletionResult, RenewalResult, Rescued
 from strongroom.domain.table import Check, Committed, Condition, Is, Item, Missing, Put, Refused, Write, every
-from strongroom.flows.attempts import fraction, fresh_id
+from strongroom.flows.attempts import fraction, fresh_id, noted
 from strongroom.flows.reads import Reads, five_reads
 from strongroom.ports import Message, Ports
 
@@ -197,9 +196,9 @@ def _refuse(ports: Ports, result: CompletionResult, authorization: Authorization
 
 def refusal_record(ports: Ports, authorization: Authorization, why: str) -> Put:
     """Tell that a completion was refused, for a reason that is a stable code of ours."""
-    by, now, fresh = authorization.user, ports.clock.now(), ports.chance.bytes(10)
+    by = authorization.user
     where = authorization.installation
-    return record(authorization.team, "completion_refused", by, now, fresh, why=why, installation=where)
+    return noted(ports, authorization.team, "completion_refused", by, why=why, installation=where)
 
 
 def lacks_authority(authorization: Authorization, reads: Reads) -> str | None:
@@ -231,12 +230,11 @@ def _completion_writes(
 ) -> tuple[Write, ...]:
     now = ports.clock.now()
     replaced = RevocationChore.of(present, "replaced", fresh_id(ports), int(now)) if present else None
-    told = record(
+    told = noted(
+        ports,
         authorization.team,
         "connected",
         authorization.user,
-        now,
-        ports.chance.bytes(10),
         installation=authorization.installation,
         sharing=authorization.sharing,
         provider=authorization.authorization_host,
