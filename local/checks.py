@@ -26,7 +26,7 @@ def suites(unit_only: bool, expression: str | None, extra: Sequence[str], cores:
 
     Unit tests share nothing and run on all cores. The others start servers on fixed ports and run one at a time.
     """
-    common = ["-rs", *(["-k", expression] if expression else []), *extra]
+    common = ["-rsfE", *(["-k", expression] if expression else []), *extra]
     if any(_names_tests(argument) for argument in extra):
         return [common]
     spread = ["-n", str(cores)] if cores > 1 and not expression else []

@@ -52,7 +52,12 @@ def parser() -> argparse.ArgumentParser:
     serve = command("serve", "start everything and leave it running until Ctrl-C")
     token = command("jwt", "print an access token of a demo account of the running system")
     for one in (demo, serve, token):
-        one.add_argument("--port", type=port, default=8400, help=f"the first of {PORTS} ports (default 8400)")
+        one.add_argument(
+            "--port",
+            type=port,
+            default=8400,
+            help=f"the first of {PORTS} ports (default 8400); some of the 90 after them are used too",
+        )
     token.add_argument("account", metavar="ACCOUNT", help="alice, bob, carol or mallory")
     consent = command("consent", "play a demo account's browser at the provider, and print what comes back")
     consent.add_argument("account", metavar="ACCOUNT", help="alice, bob, carol or mallory")

@@ -22,8 +22,12 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with Browser(asked.account) as browser:
             arrival = browser.consent(asked.url, allow=not asked.deny)
-    except (Stuck, httpx2.HTTPError, httpx2.InvalidURL) as problem:
-        raise LocalError(f"The provider's pages did not lead back ({problem}).") from problem
+    except Stuck as problem:
+        raise LocalError(f"The provider does not go on with {asked.account!r} at this URL ({problem}).") from problem
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as problem:
+        raise LocalError("No provider answers at this URL: give the authorization_url as it was printed.") from problem
+    if arrival.authorization is None and arrival.status == 200:
+        raise LocalError("This authorization has been answered before: begin another one.")
     if arrival.authorization is None:
         raise LocalError(f"Strongroom did not accept the provider's answer (status {arrival.status}).")
     print(json.dumps(dict(arrival.fragment)))

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from local.accounts import HOST, MEMBERS, REGION, SATELLITE, Caller
+from local.accounts import HOST, MEMBERS, REGION, SATELLITE, STRANGER, Caller
 from local.actors import Places
 from local.demo import say
 from local.plan import Pace, Ports, demo_options
@@ -58,7 +58,8 @@ A JWT of an account, and the page's calls with it:
   curl -s {places.api}/v1/teams/acme/installations -H "Authorization: Bearer $JWT" \\
        -d '{{"name": "Team Files", "url": "{places.mcp}"}}'
   curl -s -X POST {places.api}/v1/teams/acme/installations/$INSTALLATION/authorize -H "Authorization: Bearer $JWT"
-  python3 dev.py consent alice "$AUTHORIZATION_URL"     # plays the browser; or open the URL in yours
+  python3 dev.py consent alice "$AUTHORIZATION_URL"     # plays the browser: prints $AUTHORIZATION and $SECRET
+  curl -s {places.api}/v1/teams/acme/installations/$INSTALLATION -H "Authorization: Bearer $JWT"
   curl -s {places.api}/v1/authorizations/$AUTHORIZATION -H "Authorization: Bearer $JWT"
   curl -s {places.api}/v1/authorizations/$AUTHORIZATION/complete -H "Authorization: Bearer $JWT" \\
        -d "{{\\"secret\\": \\"$SECRET\\"}}"
@@ -70,11 +71,16 @@ A satellite's calls, signed with SigV4:
   curl -s {places.api}/v1/satellite/teams/acme/installations/$INSTALLATION/rejected {_signed(SATELLITE)} \\
        -d "{{\\"user\\": \\"bob\\", \\"version\\": \\"$VERSION\\", \\"status\\": 401}}"
 
+A role that nobody has registered: --user {STRANGER.access_key}:{STRANGER.secret}
+
 A host's calls:
   curl -s -X PUT {places.api}/v1/host/teams/acme/members {_signed(HOST)} \\
        -d '{{"user": "bob", "role": "team_user"}}'
   curl -s -X PUT {places.api}/v1/host/teams/acme/satellites {_signed(HOST)} \\
        -d '{{"account": "{SATELLITE.account}", "role_id": "{SATELLITE.role_id}", "allowed": true}}'
+
+The provider takes back what bob allowed:
+  curl -s {places.provider}/control/withdraw -H "Content-Type: application/json" -d '{{"account": "bob"}}'
 """
 
 

@@ -196,14 +196,14 @@ def test_what_follows_the_dashes_goes_to_pytest() -> None:
 
 def test_all_suites_run_and_the_unit_tests_on_all_cores() -> None:
     assert checks.suites(False, None, ["-x"], 2) == [
-        ["tests/unit", "-n", "2", "-rs", "-x"],
-        ["tests/contract", "tests/e2e", "-rs", "-x"],
+        ["tests/unit", "-n", "2", "-rsfE", "-x"],
+        ["tests/contract", "tests/e2e", "-rsfE", "-x"],
     ]
 
 
 def test_named_tests_run_alone() -> None:
     assert checks.suites(False, None, ["tests/unit/test_dev.py::test_x"], 2) == [
-        ["-rs", "tests/unit/test_dev.py::test_x"]
+        ["-rsfE", "tests/unit/test_dev.py::test_x"]
     ]
 
 

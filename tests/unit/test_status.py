@@ -22,8 +22,10 @@ NO_REFRESH = replace(FRESH, tokens=replace(TOKENS, refresh=None))
 V1, V2, V3 = (str(Version(GRANT, n)) for n in (1, 2, 3))
 
 
-def seen(connection: Connection | None, now: int = NOW, installation: Installation = OWN) -> Status:
-    return derive(connection, installation, BOB, now)
+def seen(
+    connection: Connection | None, now: int = NOW, installation: Installation = OWN, member: Member = BOB
+) -> Status:
+    return derive(connection, installation, member, now)
 
 
 def with_reason(reason: str) -> Connection:
@@ -168,7 +170,14 @@ def test_a_few_rejections_are_remembered_and_the_newest_is_one_of_them() -> None
 
 
 def test_what_no_admin_has_connected_is_not_connected() -> None:
-    assert seen(None, installation=SHARED) == Status("not_connected", None, 0, "connect")
+    assert seen(None, installation=SHARED, member=replace(BOB, role="team_admin")) == Status(
+        "not_connected", None, 0, "connect"
+    )
+
+
+def test_who_is_no_admin_can_do_nothing_about_a_shared_connection() -> None:
+    assert seen(None, installation=SHARED) == Status("not_connected", None, 0, "none")
+    assert seen(replace(OF_THE_TEAM, reason="revoked"), installation=SHARED).next == "none"
 
 
 def test_a_shared_connection_serves_every_member_whatever_the_epoch() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from pathlib import Path
 from types import FrameType
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -24,6 +25,11 @@ from tests.fakes.egress import FakeEgress
 from tests.fakes.faults import Hook, fails
 from tests.fakes.queue import FakeQueue
 from tests.world import Answered, Consented, World
+
+OURS = tuple(
+    f"{Path(__file__).resolve().parents[3] / place}/" for place in ("layers/common/python/strongroom", "functions")
+)
+"""Where a frame of the product comes from, wherever the project lies."""
 
 PROVIDER = "https://provider.example"
 Secrets: TypeAlias = dict[str, set[str]]
@@ -237,7 +243,7 @@ def every_error(into: list[str]) -> Iterator[None]:
     """Write down every error that passes through a frame of ours, also those that are caught."""
 
     def ours(frame: FrameType) -> bool:
-        return any(part in frame.f_code.co_filename for part in ("/strongroom/", "/functions/"))
+        return any(part in frame.f_code.co_filename for part in OURS)
 
     def watch(frame: FrameType, event: str, argument: Any) -> Any:
         if event == "exception":

@@ -101,6 +101,16 @@ def test_control_without_the_check_the_last_of_two_members_counts(stage: Stage) 
         assert stage.with_body("token", '{"user":"mallory","user":"bob"}').status == 200
 
 
+@pytest.mark.parametrize("name", WITH_A_BODY)
+def test_what_is_told_of_a_wrong_body_repeats_nothing_of_it(stage: Stage, name: str) -> None:
+    members = stage.doors()[name].body or {}
+    wrong = [{**members, "canary-member": 1}, *({**members, member: ["canary-value"]} for member in members)]
+    for body in (*map(json.dumps, wrong), '{"canary": canary}', "canary"):
+        answer = stage.with_body(name, body)
+        assert answer.status == 400
+        assert "canary" not in answer.text
+
+
 ENCODED = {
     "not base64": "{!}",
     "base64 of no text": base64.b64encode(b'\xff\xfe{"user":"bob"}').decode(),

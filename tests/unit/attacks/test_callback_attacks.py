@@ -90,7 +90,7 @@ def test_a_callback_that_is_opened_again_has_no_effect(finished: str) -> None:
     for again in (url, changed(url, code="another"), changed(url, code=None, error="access_denied")):
         neutral = world.browse(again)
         assert neutral.status == 200
-        assert "Already finished" in neutral.text
+        assert "Already answered" in neutral.text
         assert "location" not in neutral.headers
 
     assert world.table.snapshot() == before

@@ -18,6 +18,7 @@ from tests.fakes.faults import Hook, in_turn
 from tests.requirements import requirement
 from tests.unit.attacks.doors import Stage
 from tests.unit.attacks.hunt import (
+    OURS,
     Place,
     found_in,
     queues_of,
@@ -106,7 +107,7 @@ def trace_of(error: BaseException) -> str:
     frames = [
         pair
         for pair in traceback.walk_tb(error.__traceback__)
-        if any(part in pair[0].f_code.co_filename for part in ("/strongroom/", "/functions/", "<weakened "))
+        if any(part in pair[0].f_code.co_filename for part in (*OURS, "<weakened "))
         and pair[0].f_code.co_name not in {"serve", "lambda_handler"}
     ]
     summary = traceback.StackSummary.extract(iter(frames), capture_locals=True)

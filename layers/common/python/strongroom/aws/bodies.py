@@ -58,5 +58,8 @@ def parsed(model: type[Parsed], body: Mapping[str, Any]) -> Parsed:
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        unknown = any(problem["type"] == "extra_forbidden" for problem in error.errors(include_input=False))
-        raise InvalidRequest("the body has another form", code="unknown_field" if unknown else None) from None
+        problems = error.errors(include_input=False, include_url=False, include_context=False)
+        if any(problem["type"] == "extra_forbidden" for problem in problems):
+            raise InvalidRequest("the body has a member that does not belong there", code="unknown_field") from None
+        named = sorted({str(problem["loc"][0]) for problem in problems if problem["loc"]} & model.model_fields.keys())
+        raise InvalidRequest(f"missing or of another form: {', '.join(named)}") from None

@@ -163,7 +163,11 @@ def answer(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | No
 
 
 def refusal(error: StrongroomError, request_id: str) -> Response:
-    """The one shape of our errors. Only our own sentence and declared details go out."""
-    body = {"error": error.public_code, "message": error.sentence, "request_id": request_id, **error.detail}
+    """The one shape of our errors. Only our own sentence and declared details go out.
+
+    What is wrong with a request is told in full: these texts name members and limits, never a value.
+    """
+    message = str(error) if isinstance(error, InvalidRequest) else error.sentence
+    body = {"error": error.public_code, "message": message, "request_id": request_id, **error.detail}
     retry_after = error.detail.get("retry_after")
     return answer(error.status, body, {"retry-after": str(retry_after)} if isinstance(retry_after, int) else None)

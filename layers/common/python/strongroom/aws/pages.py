@@ -23,7 +23,7 @@ def go(location: str) -> Response:
 
 
 def already_finished() -> Response:
-    return _page(200, "Already finished", "This step has been done. You can close this page.")
+    return _page(200, "Already answered", "This step is over, whether it worked or not. You can close this page.")
 
 
 def not_now() -> Response:

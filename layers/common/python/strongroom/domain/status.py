@@ -10,6 +10,7 @@ from strongroom.domain.installation import Installation
 from strongroom.domain.team import Member
 
 Name: TypeAlias = Literal["connected", "expired", "auth_required", "not_connected"]
+Next: TypeAlias = Literal["connect", "reconnect", "wait", "none"]
 REJECTIONS_COUNT_FOR = 900
 MOST_REJECTIONS = 4
 
@@ -21,7 +22,7 @@ class Status:
     status: Name
     reason: str | None
     since: int
-    next: Literal["connect", "reconnect", "wait", "none"]
+    next: Next
     expires_at: int | None = None
     scopes: tuple[str, ...] = ()
     missing_scopes: tuple[str, ...] = ()
@@ -86,7 +87,7 @@ def derive(connection: Connection | None, installation: Installation, member: Me
     """Tell the status of a connection as the person sees it."""
     reason = person_must_act(connection, standing_now(installation, member), now)
     if reason is not None or connection is None or connection.tokens is None:
-        return _needs_a_person(connection, installation, reason or "never_connected")
+        return _needs_a_person(connection, installation, member, reason or "never_connected")
     tokens = connection.tokens
     failing = is_over(connection, now) and connection.renewal.failures > 0
     return Status(
@@ -100,8 +101,10 @@ def derive(connection: Connection | None, installation: Installation, member: Me
     )
 
 
-def _needs_a_person(connection: Connection | None, installation: Installation, reason: str) -> Status:
+def _needs_a_person(connection: Connection | None, installation: Installation, member: Member, reason: str) -> Status:
+    may_connect = installation.sharing == "per_user" or member.is_admin
     since = connection.since if connection is not None and reason != "never_connected" else 0
     if installation.sharing == "shared" and reason == "never_connected":
-        return Status("not_connected", None, since, "connect")
-    return Status("auth_required", reason, since, "connect" if reason == "never_connected" else "reconnect")
+        return Status("not_connected", None, since, "connect" if may_connect else "none")
+    again: Next = "connect" if reason == "never_connected" else "reconnect"
+    return Status("auth_required", reason, since, again if may_connect else "none")
