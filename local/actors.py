@@ -107,6 +107,11 @@ class Satellite:
         path = f"/v1/satellite/teams/{team}/installations/{installation}/token"
         return self._client.send("POST", path, {"user": user, **wish})
 
+    def report(self, team: str, installation: str, user: str, **rejection: Any) -> Reply:
+        """Hand on what an MCP server said to a token: `version`, `status` and `challenge`."""
+        path = f"/v1/satellite/teams/{team}/installations/{installation}/rejected"
+        return self._client.send("POST", path, {"user": user, **rejection})
+
     def who_is(self, released: Reply) -> str:
         """Let the tool say whose token this is; `turned away` if the server does not take it."""
         answer = self.call(released.json()["headers"])

@@ -3,15 +3,21 @@
 moto changes an item in place, one attribute after the other, and looks at a condition before it writes: another thread
 sees half of a change, or passes the same condition. Here requests to DynamoDB go one by one. SQS is left alone, since
 a long poll would keep everybody else waiting.
+
+Nor does moto know that a transaction sent again with the same ClientRequestToken is the same transaction: on a busy
+machine, whoever did not wait for the first answer would meet what he wrote himself. Here he gets the first answer.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
+import json
 import os
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -28,17 +34,53 @@ class OneByOne:
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
         self._dynamodb = threading.Lock()
+        self._done: dict[str, _Answer] = {}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB"):
             return self._application(environ, start_response)
+        token = _token_of(environ)
         with self._dynamodb:
-            answer = self._application(environ, start_response)
-            try:
-                return list(answer)
-            finally:
-                if isinstance(answer, ClosingIterator):
-                    answer.close()
+            answer = self._done.get(token) or self._answered(environ)
+            if token and answer.status.startswith("200"):
+                self._done[token] = answer
+        start_response(answer.status, answer.headers)
+        return answer.body
+
+    def _answered(self, environ: WSGIEnvironment) -> _Answer:
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], object]:
+            started.append((status, headers))
+            return _nothing_is_written_this_way
+
+        body = self._application(environ, start)
+        try:
+            content = list(body)
+        finally:
+            if isinstance(body, ClosingIterator):
+                body.close()
+        return _Answer(*started[-1], content)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: str
+    headers: list[tuple[str, str]]
+    body: list[bytes]
+
+
+def _token_of(environ: WSGIEnvironment) -> str:
+    """The token of a transaction that writes, or nothing. The body is put back to be read again."""
+    if not environ["HTTP_X_AMZ_TARGET"].endswith(".TransactWriteItems"):
+        return ""
+    content = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(content)
+    return str(json.loads(content).get("ClientRequestToken", ""))
+
+
+def _nothing_is_written_this_way(_: bytes) -> object:
+    raise NotImplementedError
 
 
 class _Quiet(MotoRequestHandler):

@@ -59,6 +59,9 @@ def parser() -> argparse.ArgumentParser:
             help=f"the first of {PORTS} ports (default 8400); some of the 90 after them are used too",
         )
     token.add_argument("account", metavar="ACCOUNT", help="alice, bob, carol or mallory")
+    conformance = command("conformance", "play the official MCP suite's authorization scenarios; needs npm")
+    conformance.add_argument("--port", type=port, default=8400, help="the first of the ports (default 8400)")
+    conformance.add_argument("-k", metavar="TEXT", dest="expression", help="only scenarios with this in their names")
     consent = command("consent", "play a demo account's browser at the provider, and print what comes back")
     consent.add_argument("account", metavar="ACCOUNT", help="alice, bob, carol or mallory")
     consent.add_argument("url", metavar="URL", help="the authorization_url that Strongroom gave")

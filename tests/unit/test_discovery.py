@@ -9,17 +9,13 @@ from hypothesis import strategies as st
 from strongroom.domain.authorization_request import CallbackParameters, accept_response
 from strongroom.domain.challenge import BearerChallenge
 from strongroom.domain.discovery import (
-    NeedsOAuth,
-    NoOAuth,
     authorization_server_urls,
     judge_authorization_server,
     judge_legacy,
-    judge_probe,
     judge_resource_metadata,
     legacy_metadata_url,
     metadata_request,
     most_telling,
-    probe_request,
     resource_metadata_urls,
 )
 from strongroom.domain.errors import AuthorizationRefused, DiscoveryFailed
@@ -60,30 +56,6 @@ def code_of(call: Any, *args: Any, **options: Any) -> str:
     with pytest.raises(DiscoveryFailed) as refusal:
         call(*args, **options)
     return refusal.value.public_code
-
-
-# The probe
-
-
-def test_the_probe_carries_no_credential() -> None:
-    request = probe_request(MCP)
-    assert (request.method, request.url, request.hops) == ("POST", MCP, 0)
-    assert "authorization" not in request.headers
-    assert request.body is not None
-    assert json.loads(request.body.reveal())["method"] == "initialize"
-
-
-@requirement("mcp:D1")
-def test_a_401_needs_oauth_with_the_challenge_or_without() -> None:
-    challenged = Reply(401, {"www-authenticate": ('Basic realm="x"', 'Bearer scope="read"')}, b"")
-    assert judge_probe(challenged) == NeedsOAuth(BearerChallenge(scope=("read",)))
-    assert judge_probe(Reply(401, {}, b"")) == NeedsOAuth(None)
-    assert judge_probe(Reply(200, {}, b"{}")) == NoOAuth()
-
-
-@pytest.mark.parametrize("answer", [Reply(500, {}, b""), Reply(404, {}, b""), NotSent("refused"), NoAnswer("deadline")])
-def test_everything_else_gives_one_code_so_that_nobody_maps_a_network_with_us(answer: Answer) -> None:
-    assert code_of(judge_probe, answer) == "mcp_server_unusable"
 
 
 # Where the resource metadata is

@@ -188,7 +188,8 @@ class Renewal:
 class Connection:
     """One row. `reason` says why a person has to act, None that nobody has to. `tokens` None: there is nothing to give.
     `begun_at` is when the authorization that gave it began: no older one may replace it. `revocation` is a random id, new
-    with every revoke: an authorization that was begun under another one cannot be completed."""
+    with every revoke: an authorization that was begun under another one cannot be completed. `challenged` are the scopes
+    that the MCP server has asked for since the person consented."""
 
     owner: Owner
     version: Version
@@ -203,6 +204,7 @@ class Connection:
     revocation: str = ""
     last_used_at: int = 0
     rejected: tuple[tuple[str, int], ...] = ()
+    challenged: tuple[str, ...] = ()
     renewal: Renewal = Renewal()
 
     @property
@@ -241,6 +243,7 @@ class Connection:
             revocation=str(item.get("revocation") or ""),
             last_used_at=optional_number(item, "last_used_at") or 0,
             rejected=_rejections(item.get("rejected")),
+            challenged=texts(item, "challenged_scopes"),
             renewal=Renewal.from_item(item),
         )
 
@@ -276,7 +279,7 @@ class Connection:
     def with_nothing_to_give(self, reason: str, now: int, grant: str) -> Connection:
         """The row after a revoke: no tokens, a new grant id, so that nothing that is under way can fit it."""
         gone = replace(self, version=Version(grant, 0), reason=reason, since=now, tokens=None, destination=None)
-        return replace(gone, renewal=Renewal(), rejected=(), revocation=grant)
+        return replace(gone, renewal=Renewal(), rejected=(), challenged=(), revocation=grant)
 
 
 def token_place(key: Key, field: str, standing: Standing, version: Version, destination: Destination) -> Place:

@@ -5,11 +5,9 @@ Each step is an ask and a judgement. A document that breaks a rule is not used; 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
-from strongroom.domain.challenge import BearerChallenge, bearer_challenge
+from strongroom.domain.challenge import BearerChallenge
 from strongroom.domain.errors import DiscoveryFailed, ProviderFailed
 from strongroom.domain.http import KIBIBYTE, Answer, Outgoing, Reply
 from strongroom.domain.json_document import JsonObject, json_document
@@ -22,7 +20,6 @@ from strongroom.domain.web_url import WebUrl, web_url
 MOST_ISSUERS = 3
 WITHIN = 5.0
 METADATA_LIMIT = 256 * KIBIBYTE
-PROTOCOL_VERSION = "2025-11-25"
 
 RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
 SERVER_METADATA = "/.well-known/oauth-authorization-server"
@@ -34,44 +31,6 @@ _WORTH = (
     "resource_metadata_missing",
     "server_metadata_missing",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class NeedsOAuth:
-    """The server answered 401. `challenge` None: it did not say more."""
-
-    challenge: BearerChallenge | None
-
-
-@dataclass(frozen=True, slots=True)
-class NoOAuth:
-    """The server talks to anybody."""
-
-
-def probe_request(mcp_url: str) -> Outgoing:
-    """Ask an MCP server for anything, without a token, so that it says what it needs (MCP lifecycle, initialize)."""
-    about = {
-        "protocolVersion": PROTOCOL_VERSION,
-        "capabilities": {},
-        "clientInfo": {"name": "strongroom", "version": "1"},
-    }
-    body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": about}
-    accept = Secret("application/json, text/event-stream")
-    headers = {"accept": accept, "content-type": Secret("application/json")}
-    return Outgoing("POST", mcp_url, headers, Secret(json.dumps(body)), within=WITHIN)
-
-
-def judge_probe(answer: Answer) -> NeedsOAuth | NoOAuth:
-    """Decide whether the server needs OAuth: it does if it answers 401, and with nothing else.
-
-    Raises:
-        DiscoveryFailed: `mcp_server_unusable`, whatever went wrong, so that nobody maps a network by asking.
-    """
-    if isinstance(answer, Reply) and answer.status == 401:
-        return NeedsOAuth(bearer_challenge(answer.headers.get("www-authenticate", ())))
-    if isinstance(answer, Reply) and 200 <= answer.status < 300:
-        return NoOAuth()
-    raise DiscoveryFailed("the MCP server did not answer usefully", code="mcp_server_unusable")
 
 
 def metadata_request(url: str) -> Outgoing:

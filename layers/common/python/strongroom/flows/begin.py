@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from strongroom.domain import identifiers
@@ -13,6 +13,7 @@ from strongroom.domain.errors import Unavailable
 from strongroom.domain.provider import ProviderClient
 from strongroom.domain.return_to import checked_return_to
 from strongroom.domain.secret import Secret
+from strongroom.domain.step_up import scopes_to_ask_again
 from strongroom.domain.table import Committed, Missing, Put
 from strongroom.flows.attempts import fresh_id, noted
 from strongroom.flows.discover import Discovered, discover
@@ -47,7 +48,7 @@ def begin(ports: Ports, user: str, team: str, installation: str, return_to: str 
     reads = five_reads(ports.table, team, user, installation)
     admitted = reads.admitted().enabled().may_change_connection()
     until = ports.clock.now() + ANSWER_WITHIN
-    found = discover(ports, admitted.installation.url)
+    found = _with_challenged_scopes(discover(ports, admitted.installation.url), admitted)
     client = client_for(ports, admitted.team, found.provider, found.scopes, user, until)
     state, verifier = _secret(ports), _secret(ports)
     authorization = _authorization(ports, user, admitted, found, client, state, verifier, back)
@@ -62,6 +63,11 @@ def begin(ports: Ports, user: str, team: str, installation: str, return_to: str 
         found.resource,
     )
     return Begun(authorization, Secret(url))
+
+
+def _with_challenged_scopes(found: Discovered, admitted: Admitted) -> Discovered:
+    issuer = found.provider.issuer
+    return replace(found, scopes=scopes_to_ask_again(found.scopes, admitted.connection, admitted.standing, issuer))
 
 
 def _secret(ports: Ports) -> Secret:

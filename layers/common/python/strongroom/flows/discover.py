@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from strongroom.domain import discovery
+from strongroom.domain import discovery, probe
+from strongroom.domain.challenge import BearerChallenge
 from strongroom.domain.errors import DiscoveryFailed, EgressRefused
 from strongroom.domain.http import Answer, NotSent, Outgoing
 from strongroom.domain.provider import Provider, Resource
@@ -53,10 +54,8 @@ def discover(ports: Ports, mcp_url: str) -> Discovered:
         DiscoveryFailed: `public_code` names the rule that does not hold.
     """
     budget, loopback = _Budget(ports), ports.policy.loopback
-    probed = discovery.judge_probe(budget.send(discovery.probe_request(mcp_url)))
-    if isinstance(probed, discovery.NoOAuth):
-        raise DiscoveryFailed("the server works without a token", code="oauth_not_required")
-    places = discovery.resource_metadata_urls(mcp_url, probed.challenge, loopback=loopback)
+    challenge = _challenge(budget, mcp_url)
+    places = discovery.resource_metadata_urls(mcp_url, challenge, loopback=loopback)
     try:
         resource = _first(
             budget, places, lambda answer: discovery.judge_resource_metadata(answer, mcp_url, loopback=loopback)
@@ -67,10 +66,21 @@ def discover(ports: Ports, mcp_url: str) -> Discovered:
             raise
         answer = budget.send(discovery.metadata_request(discovery.legacy_metadata_url(mcp_url, loopback=loopback)))
         resource, provider = discovery.judge_legacy(answer, mcp_url, loopback=loopback)
-    challenged = probed.challenge.scope if probed.challenge else ()
+    challenged = challenge.scope if challenge else ()
     return Discovered(
         provider, resource.resource, scopes_to_ask(challenged, resource.scopes_supported, provider.scopes_supported)
     )
+
+
+def _challenge(budget: _Budget, mcp_url: str) -> BearerChallenge | None:
+    """Knock until the server wants a token: at hello, else at the tools, for which it may want one all the same."""
+    greeting = probe.judge_hello(budget.send(probe.hello_request(mcp_url)))
+    if isinstance(greeting, probe.NeedsOAuth):
+        return greeting.challenge
+    asked = probe.judge_list(budget.send(probe.list_request(mcp_url, greeting)), greeting)
+    if isinstance(asked, probe.NoOAuth):
+        raise DiscoveryFailed("the server works without a token", code="oauth_not_required")
+    return asked.challenge
 
 
 def _provider(budget: _Budget, resource: Resource, loopback: bool) -> Provider:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from strongroom.domain.challenge import bearer_challenge
-from strongroom.domain.errors import InsufficientScope
+from strongroom.domain.challenge import BearerChallenge, bearer_challenge
+from strongroom.domain.connection import Connection
+from strongroom.domain.errors import AuthorizationRequired, InsufficientScope, Unavailable
+from strongroom.domain.step_up import asks_for_more, is_of_an_older_grant
+from strongroom.domain.table import Change
+from strongroom.flows.attempts import fresh_id
 from strongroom.flows.look_up import Ask, Released, admit, look_up, person_must_act
+from strongroom.flows.reads import Admitted
 from strongroom.ports import Ports
 
 
@@ -27,11 +32,48 @@ def report(ports: Ports, ask: Ask, rejection: Rejection) -> Released:
     means `rejected` for fifteen minutes. A report of an older version changes nothing.
 
     Raises:
-        AuthorizationRequired: `insufficient_scope` with a link, or as a look-up does.
+        AuthorizationRequired: `insufficient_scope` with a link if consenting again is of use, or as a look-up does.
     """
     challenge = bearer_challenge([rejection.challenge]) if rejection.challenge else None
     if rejection.status == 403 and challenge is not None and challenge.error == "insufficient_scope":
         admitted = admit(ports, ask)
-        if admitted.connection is not None and admitted.connection.tokens is not None:
-            raise person_must_act(ports, ask, admitted, "insufficient_scope", InsufficientScope)
+        connection = admitted.connection
+        if connection is not None and connection.tokens is not None:
+            if is_of_an_older_grant(rejection.version, connection):
+                return look_up(ports, ask)
+            raise _step_up(ports, ask, admitted, connection, challenge)
     return look_up(ports, replace(ask, wish=replace(ask.wish, not_version=rejection.version)))
+
+
+def _step_up(
+    ports: Ports, ask: Ask, admitted: Admitted, connection: Connection, challenge: BearerChallenge
+) -> AuthorizationRequired:
+    """Remember what the server wants, for the authorization that the person may begin now."""
+    wanted = asks_for_more(connection, challenge.scope)
+    if not wanted:
+        return _not_enough(ports, ask)
+    if wanted != connection.challenged:
+        _remember(ports, connection, wanted)
+    return person_must_act(ports, ask, admitted, "insufficient_scope", InsufficientScope)
+
+
+def _remember(ports: Ports, connection: Connection, wanted: tuple[str, ...]) -> None:
+    change = Change(connection.key, connection.version.unchanged(), put={"challenged_scopes": list(wanted)})
+    try:
+        ports.table.commit((change,), fresh_id(ports))
+    except Unavailable:
+        ports.journal.note("challenge_not_written")
+
+
+def _not_enough(ports: Ports, ask: Ask) -> AuthorizationRequired:
+    """Say that nobody can help: there is no link, since consenting again would end where this began."""
+    reason = "scope_not_enough"
+    ports.journal.note(
+        "token_not_released",
+        caller=str(ask.caller),
+        team=ask.team,
+        user=ask.user,
+        installation=ask.installation,
+        reason=reason,
+    )
+    return InsufficientScope("all of it was asked for already", reason=reason)

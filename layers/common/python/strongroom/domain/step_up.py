@@ -1,0 +1,49 @@
+"""A 403 that wants more scopes: what the person is asked for next, and when asking again is of no use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from strongroom.domain.connection import Connection, Standing, Version
+from strongroom.domain.scope import MOST, OFFLINE
+
+LONGEST = 4096  # characters: every look-up reads the row
+
+
+def asks_for_more(connection: Connection, challenge: Iterable[str]) -> tuple[str, ...]:
+    """Give all that the server has challenged for since the person consented, if this challenge names a scope that was not
+    asked for then; else nothing.
+
+    Where all of them were asked for, consenting again gives no other grant: a client that went on would send the person
+    round for ever (MCP 2026-07-28, authorization, scope challenge handling). So every round asks for a scope more, and
+    there is a highest number of them.
+    """
+    wanted = tuple(challenge)
+    if {*wanted} <= {*connection.requested_scopes}:
+        return ()
+    together = tuple(dict.fromkeys((*connection.challenged, *wanted)))
+    everything = {*connection.requested_scopes, *together}
+    return together if len(everything) <= MOST and len(" ".join(everything)) <= LONGEST else ()
+
+
+def is_of_an_older_grant(version: str, connection: Connection) -> bool:
+    """Whether a report is of tokens from before the person's latest consent. A renewal does not change the scopes."""
+    return Version.parse(version).grant != connection.version.grant
+
+
+def scopes_to_ask_again(
+    found: tuple[str, ...], connection: Connection | None, standing: Standing, issuer: str
+) -> tuple[str, ...]:
+    """Choose the scopes of a further authorization: after a challenge for more, the union of what was asked for then, of
+    what is found now, and of the challenge (MCP 2026-07-28, authorization, scope challenge handling).
+
+    Only of what was asked for at this issuer, under this standing: another one's scopes mean nothing here.
+    `offline_access` follows what was found, as everywhere.
+    """
+    if connection is None or not connection.challenged or connection.standing != standing:
+        return found
+    if connection.destination is None or connection.destination.issuer != issuer:
+        return found
+    union = dict.fromkeys((*connection.requested_scopes, *found, *connection.challenged))
+    plain = tuple(scope for scope in union if scope != OFFLINE)[: MOST - 1]
+    return (*plain, OFFLINE) if OFFLINE in found else plain
