@@ -174,10 +174,13 @@ def test_a_200_with_an_error_is_an_error_and_no_verdict_about_the_grant(error: o
 
 @requirement("attack:B15")
 @requirement("fault:F15")
-@pytest.mark.parametrize("token", ["", None, 7, ["rt"], "r t", "x" * 16_385])
+@pytest.mark.parametrize("token", ["", None, 7, ["rt"], "r\nt", "r\x00t", "rü", "x" * 16_385])
 def test_an_unusable_refresh_token_is_none(token: object) -> None:
     assert issued(refresh_token=token).refresh_token is None
-    assert issued(refresh_token="left out").refresh_token is None
+
+
+def test_a_refresh_token_may_hold_spaces() -> None:
+    assert issued(refresh_token="a new one").refresh_token == Secret("a new one")
 
 
 @requirement("attack:B15")

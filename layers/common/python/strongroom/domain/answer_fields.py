@@ -14,6 +14,7 @@ YEAR = 365 * 86_400
 LONGEST_PAUSE = 900
 
 _TOKEN = re.compile(r"[\x21-\x7E]+")
+_REFRESH_TOKEN = re.compile(r"[\x20-\x7E]+")
 _SECONDS = re.compile(r" *([0-9]{1,40}(?:\.[0-9]{1,40})?) *")
 _PAUSE = re.compile(r"[0-9]+")
 
@@ -21,6 +22,16 @@ _PAUSE = re.compile(r"[0-9]+")
 def token(value: JsonValue) -> Secret | None:
     """A token that can stand in a header: printable ASCII without space, at most 16 KiB (RFC 6750 §2.1). Else None."""
     if not isinstance(value, str) or len(value) > LONGEST_TOKEN or not _TOKEN.fullmatch(value):
+        return None
+    return Secret(value)
+
+
+def refresh_token(value: JsonValue) -> Secret | None:
+    """A refresh token: printable ASCII, spaces too (RFC 6749 A.17), at most 16 KiB. Else None.
+
+    Stricter would lose grants: the old token is dead once a provider has sent the new one.
+    """
+    if not isinstance(value, str) or len(value) > LONGEST_TOKEN or not _REFRESH_TOKEN.fullmatch(value):
         return None
     return Secret(value)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from urllib.parse import quote_plus, urlencode
 
-from strongroom.domain.answer_fields import lifetime, pause, token
+from strongroom.domain.answer_fields import lifetime, pause, refresh_token, token
 from strongroom.domain.authorization_request import AuthorizationCode
 from strongroom.domain.errors import ProviderFailed
 from strongroom.domain.http import Answer, NoAnswer, NotSent, Outgoing, Reply
@@ -197,7 +197,7 @@ def _judge_success(answer: Reply, asked_at: float) -> Outcome:
     access = token(document.get("access_token"))
     if access is None or answer.status not in {200, 201} or not _is_bearer(document.get("token_type")):
         return Ambiguous("unusable_answer")
-    refresh, seconds = token(document.get("refresh_token")), lifetime(document.get("expires_in"))
+    refresh, seconds = refresh_token(document.get("refresh_token")), lifetime(document.get("expires_in"))
     scopes = scope_list(document.get("scope"))
     used = {"refresh_token": refresh, "expires_in": seconds, "scope": scopes}
     return Issued(
