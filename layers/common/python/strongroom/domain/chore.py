@@ -6,7 +6,7 @@ under those alone and go nowhere else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from strongroom.domain import keys
@@ -145,8 +145,3 @@ def is_kept_for_other(chore: RevocationChore, others: list[Connection]) -> bool:
         and other.version.grant != chore.version.grant
         for other in others
     )
-
-
-def with_tokens(connection: Connection, version: Version, tokens: SealedTokens) -> Connection:
-    """The connection as it would have been with these tokens, for a chore that revokes tokens which came too late."""
-    return replace(connection, version=version, tokens=tokens)

@@ -12,7 +12,14 @@ from typing import TypeAlias
 
 from strongroom.domain import exchange, renewal
 from strongroom.domain.connection import Connection
-from strongroom.domain.errors import EgressRefused, NotFound, ProviderFailed, QueueUnavailable, StoreUnavailable
+from strongroom.domain.errors import (
+    EgressRefused,
+    IntegrityError,
+    NotFound,
+    ProviderFailed,
+    QueueUnavailable,
+    StoreUnavailable,
+)
 from strongroom.domain.http import Answer, Outgoing
 from strongroom.domain.rescue import RenewalResult
 from strongroom.domain.secret import Secret
@@ -110,7 +117,10 @@ def _held_up(connection: Connection, now: float) -> Waiting | Failed | NotDue | 
 
 
 def _renew(ports: Ports, team: Team, connection: Connection, cause: str, until: float) -> Renewal:
-    prepared = _prepare(ports, team, connection, cause, until)
+    try:
+        prepared = _prepare(ports, team, connection, cause, until)
+    except (IntegrityError, NotFound) as error:
+        return _stuck(ports, connection, error.public_code)
     to_dial = until - renewal.CALL - renewal.COMMIT - ports.clock.now()
     if to_dial < renewal.LEAST_DIAL:
         return Failed("out_of_time", int(until))
@@ -121,6 +131,14 @@ def _renew(ports: Ports, team: Team, connection: Connection, cause: str, until: 
         why = "address_refused" if isinstance(error, EgressRefused) else "unreachable"
         now = int(ports.clock.now())
         return _written(ports, renewal.failed_before_lease(connection, why, now, fraction(ports)), why)
+
+
+def _stuck(ports: Ports, connection: Connection, error: str) -> Failed:
+    """What cannot be opened or has no client any more is an alarm, and waits like any fault: it must not come back at
+    once for ever, nor withhold an access token that is still good."""
+    ports.journal.alarm("renewal_stuck", code=error, team=connection.owner.team)
+    now = int(ports.clock.now())
+    return _written(ports, renewal.failed_before_lease(connection, error, now, fraction(ports)), error)
 
 
 def _prepare(ports: Ports, team: Team, connection: Connection, cause: str, until: float) -> _Prepared:
