@@ -68,8 +68,8 @@ class Person:
         headers = {"Authorization": f"Bearer {self._jwt}", "Content-Type": "application/json"}
         return send(method, f"{self._places.api}{path}", b"" if body is None else json.dumps(body).encode(), headers)
 
-    def install(self, name: str, url: str) -> Reply:
-        return self.ask("POST", f"/v1/teams/{self.team}/installations", {"name": name, "url": url})
+    def install(self, name: str, url: str, **more: Any) -> Reply:
+        return self.ask("POST", f"/v1/teams/{self.team}/installations", {"name": name, "url": url, **more})
 
     def status(self, installation: str) -> dict[str, Any]:
         """The person's own status at one installation."""

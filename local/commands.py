@@ -62,6 +62,16 @@ def parser() -> argparse.ArgumentParser:
     conformance = command("conformance", "play the official MCP suite's authorization scenarios; needs npm")
     conformance.add_argument("--port", type=port, default=8400, help="the first of the ports (default 8400)")
     conformance.add_argument("-k", metavar="TEXT", dest="expression", help="only scenarios with this in their names")
+    peers = command("peers", "play a connection's life against authorization servers that others wrote; needs npm")
+    peers.add_argument("--port", type=port, default=8700, help="the first of the ports (default 8700)")
+    peers.add_argument("-k", metavar="TEXT", dest="expression", help="only servers with this in their names")
+    peers.add_argument(
+        "--without-node", action="store_true", help="skip the servers that need Node, as if it were missing"
+    )
+    doctor = command("doctor", "find out what an MCP server needs; no account, no AWS, nothing is stored")
+    doctor.add_argument("url", metavar="URL", help="the MCP server, such as https://mcp.example.com/mcp")
+    doctor.add_argument("--json", action="store_true", help="print what the probe route would answer")
+    doctor.add_argument("--allow-loopback", action="store_true", help="also call this machine, and http there")
     consent = command("consent", "play a demo account's browser at the provider, and print what comes back")
     consent.add_argument("account", metavar="ACCOUNT", help="alice, bob, carol or mallory")
     consent.add_argument("url", metavar="URL", help="the authorization_url that Strongroom gave")

@@ -28,6 +28,10 @@ FIRST_OF_SUITE = 100  # behind the ports of the system itself
 PORTS_OF_SCENARIO = 4
 NEEDED = ("sign-in service",)
 
+# The suite expects our client metadata document there. Its mock knows neither `private_key_jwt` nor `iss` in the scenarios
+# with such a document: an exception of this run, and of nothing else.
+_EXCEPTION = {"STRONGROOM_CONFORMANCE_CLIENT": "https://conformance-test.local/client-metadata.json"}
+
 
 def main(arguments: Sequence[str]) -> int:
     """Play every scenario, one line each; 0 only if all that can be played hold."""
@@ -50,24 +54,20 @@ def main(arguments: Sequence[str]) -> int:
 def _options(ports: Ports) -> Options:
     options = demo_options(ports, Pace(tick_every=0), operators_rows)
     services = tuple(service for service in options.services if service.name in NEEDED)
-    return replace(options, services=services, members=(), satellites={})
+    return replace(
+        options, services=services, members=(), satellites={}, environment={**options.environment, **_EXCEPTION}
+    )
 
 
 def _play(stack: Stack, chosen: Sequence[Scenario]) -> int:
     began = time.monotonic()
-    outcomes = [_tell(stack, scenario, number) for number, scenario in enumerate(chosen) if not _is_missing(scenario)]
-    skipped, seconds = len(chosen) - len(outcomes), time.monotonic() - began
-    say(
-        f"{sum(outcomes)} of {len(chosen)} scenarios hold, {outcomes.count(False)} fail, {skipped} cannot be played yet."
-    )
+    outcomes = {scenario: _tell(stack, scenario, number) for number, scenario in enumerate(chosen)}
+    seconds = time.monotonic() - began
+    scored = [held for scenario, held in outcomes.items() if scenario.is_scored]
+    old = [held for scenario, held in outcomes.items() if not scenario.is_scored]
+    say(f"{sum(scored)} of {len(scored)} scored scenarios hold, and {sum(old)} of {len(old)} for old servers.")
     say(f"It took {seconds:.0f} seconds. What the suite said is in {RESULTS}.")
-    return 0 if all(outcomes) else 1
-
-
-def _is_missing(scenario: Scenario) -> bool:
-    if scenario.missing:
-        say(f"  -     {_title(scenario)}  needs {scenario.missing}")
-    return bool(scenario.missing)
+    return 0 if all(outcomes.values()) else 1
 
 
 def _tell(stack: Stack, scenario: Scenario, number: int) -> bool:

@@ -35,10 +35,17 @@ class Stopped(Exception):
 class Gateway:
     """A satellite and the one person it works for, at one installation."""
 
-    def __init__(self, places: Places, team: str, url: str) -> None:
+    def __init__(self, places: Places, team: str, url: str, context: Mapping[str, Any]) -> None:
         self._person, self._satellite, self._team = Person(USER, team, places), Satellite(SATELLITE, places), team
-        installed = self._person.install("Conformance", url)
+        entered = {"provider": self._enter_client(url, context)} if "client_id" in context else {}
+        installed = self._person.install("Conformance", url, **entered)
         self._installation = _good(installed, "install")["installation"]
+
+    def _enter_client(self, url: str, context: Mapping[str, Any]) -> dict[str, Any]:
+        """What an admin enters who has registered Strongroom at the provider beforehand."""
+        probed = _good(self._person.ask("POST", f"/v1/teams/{self._team}/probe", {"url": url}), "probe")
+        client = {name: context[name] for name in ("client_id", "client_secret") if name in context}
+        return {"draft": probed["draft"], "issuer": probed["provider"]["issuer"], "client": client}
 
     def token(self) -> dict[str, Any]:
         return self._until_released("token", self._satellite.look_up(self._team, self._installation, USER))
@@ -112,7 +119,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("url")
     asked = parser.parse_args(arguments)
     try:
-        gateway = Gateway(Places(Ports(asked.port)), asked.team, asked.url)
+        context = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT") or "{}")
+        gateway = Gateway(Places(Ports(asked.port)), asked.team, asked.url, context)
         Caller(gateway, McpServer(asked.url, os.environ["MCP_CONFORMANCE_PROTOCOL_VERSION"])).everything()
     except Stopped as stopped:
         print(json.dumps(stopped.ending))

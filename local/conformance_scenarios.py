@@ -25,12 +25,15 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One scenario at one revision. `missing`: the feature that it needs and that Strongroom has not got."""
+    """One scenario at one revision, and how it must end."""
 
     name: str
     revision: str
     ending: Ending = Ending("done")
-    missing: str = ""
+
+    @property
+    def is_scored(self) -> bool:
+        return self.revision != OLDEST
 
     @property
     def team(self) -> str:
@@ -79,14 +82,10 @@ _REFUSED: Mapping[str, Ending] = {
     "auth/iss-normalized": Ending("callback", "issuer_mismatch"),
     "auth/metadata-issuer-mismatch": Ending("authorize", "issuer_mismatch"),
 }
-_MISSING: Mapping[str, str] = {
-    "auth/basic-cimd": "client ID metadata documents",
-    "auth/pre-registration": "clients registered by hand",
-}
 
 
 def _at(revision: str, *names: str) -> tuple[Scenario, ...]:
-    return tuple(Scenario(name, revision, _REFUSED.get(name, Ending("done")), _MISSING.get(name, "")) for name in names)
+    return tuple(Scenario(name, revision, _REFUSED.get(name, Ending("done"))) for name in names)
 
 
 SCENARIOS = (*_at(OLDER, *_COMMON), *_at(NEWEST, *_COMMON, *_NEW), *_at(OLDEST, *_OLD))

@@ -17,20 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.conformance_scenarios import Scenario
-from local.environment import DATA
 from local.errors import LocalError
+from local.npm import NodePrograms
 from local.plan import LOOPBACK, ROOT
 from local.processes import bare_environment
 
-FOLDER = DATA / "conformance"
-PINS = ROOT / "requirements" / "conformance"
-NODE = FOLDER / "node_modules" / "node" / "bin" / "node"
-SUITE = FOLDER / "node_modules" / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
-RESULTS = FOLDER / "results"
+_SUITE = "@modelcontextprotocol/conformance/dist/index.js"
+
+PROGRAMS = NodePrograms("conformance", "The conformance suite is", (_SUITE,))
+RESULTS = PROGRAMS.folder / "results"
 SERVERS = 3  # a scenario starts two, one for each authorization server more
 WITHIN = 90
 
-_PINNED = ("package.json", "package-lock.json")
 _ON_LOOPBACK = Path(__file__).with_name("conformance_loopback.cjs")
 _BAD = ("FAILURE", "WARNING")
 
@@ -51,31 +49,7 @@ def install() -> None:
     Raises:
         LocalError: If there is no npm, or it does not get what it needs.
     """
-    if _is_installed():
-        return
-    npm = shutil.which("npm")
-    if npm is None:
-        raise LocalError(
-            "The conformance suite is installed with npm: install it (Debian, Ubuntu: sudo apt install npm)."
-        )
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for name in _PINNED:
-        shutil.copyfile(PINS / name, FOLDER / name)
-    log = FOLDER / "npm.log"
-    with log.open("wb") as output:
-        command = [npm, "ci", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=FOLDER, stdout=output, stderr=subprocess.STDOUT, check=False)
-    if done.returncode or not NODE.exists() or not SUITE.exists():
-        raise LocalError(f"npm could not install the conformance suite; {log} holds what it said.")
-
-
-def _is_installed() -> bool:
-    # npm writes its own copy of the lock last.
-    finished = FOLDER / "node_modules" / ".package-lock.json"
-    same = all(
-        (FOLDER / name).exists() and (FOLDER / name).read_bytes() == (PINS / name).read_bytes() for name in _PINNED
-    )
-    return same and finished.exists() and NODE.exists() and SUITE.exists()
+    PROGRAMS.install()
 
 
 def run(scenario: Scenario, client: Sequence[str], first_port: int) -> Verdict:
@@ -102,7 +76,7 @@ def run(scenario: Scenario, client: Sequence[str], first_port: int) -> Verdict:
 
 def _command(scenario: Scenario, client: Sequence[str], folder: Path) -> list[str]:
     return [
-        *(str(NODE), "--require", str(_ON_LOOPBACK), str(SUITE), "client"),
+        *(str(PROGRAMS.node), "--require", str(_ON_LOOPBACK), str(PROGRAMS.path(_SUITE)), "client"),
         *("--command", shlex.join(client), "--scenario", scenario.name),
         *("--spec-version", scenario.revision, "--timeout", str(WITHIN * 1000), "--output-dir", str(folder)),
     ]
@@ -111,7 +85,7 @@ def _command(scenario: Scenario, client: Sequence[str], folder: Path) -> list[st
 def _environment(numbers: Sequence[int]) -> Mapping[str, str]:
     listening = ",".join(map(str, numbers))
     ours = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "STRONGROOM_CONFORMANCE_SOCKETS": listening}
-    return {**bare_environment(FOLDER), **ours}
+    return {**bare_environment(PROGRAMS.folder), **ours}
 
 
 @contextmanager

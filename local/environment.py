@@ -46,6 +46,7 @@ class Environment:
 
 
 DEVELOPMENT = Environment(ROOT / ".venv", ROOT / "requirements" / "dev.txt")
+NPM = Environment(DATA / "npm-venv", ROOT / "requirements" / "npm.txt")
 BUILD = Environment(DATA / "sam-venv", ROOT / "requirements" / "sam.txt")
 
 

@@ -13,6 +13,7 @@ SETTINGS = {
     "STRONGROOM_PUBLIC_URL": "https://strongroom.example",
     "STRONGROOM_WEB_CLIENT_URL": "https://app.example/connections",
     "STRONGROOM_WEB_ORIGINS": "https://app.example",
+    "STRONGROOM_ENDPOINT_ORIGINS": "https://id.example=https://oauth.example",
     "STRONGROOM_ISSUER": "https://sign-in.example",
     "STRONGROOM_SWEEP_QUEUE": f"{_QUEUES}/sweep",
     "STRONGROOM_RENEWAL_QUEUE": f"{_QUEUES}/renewal",

@@ -18,7 +18,9 @@ from functions.refresh import renew, sweep
 from functions.revoke import app as revoke
 from functions.token import app as token
 from strongroom.adapters.cipher import AesGcm
+from strongroom.adapters.signer import Es256
 from strongroom.aws.wiring import Wired
+from strongroom.domain.catalog import Catalog
 from strongroom.domain.http import Outgoing
 from strongroom.domain.policy import Policy
 from strongroom.domain.team import Caller
@@ -97,6 +99,7 @@ class World:
         self.queues = Queues(*(FakeQueue(self.clock) for _ in range(4)))
         usual = {"web_origins": ("https://web.example",)}
         self.policy = Policy(PUBLIC_URL, WEB_CLIENT_URL, **(usual | policy))
+        self.catalog = Catalog()
         self.ports = self.new_environment()
         self.provider = FakeProvider(self.clock)
         self.provider.serve(self.egress)
@@ -106,7 +109,18 @@ class World:
     def new_environment(self) -> Ports:
         """The ports of a function that has just started: nothing cached."""
         vault = Vault(self.table, self.keys, AesGcm(), self.clock, self.chance, "test")
-        return Ports(self.table, vault, self.egress, self.queues, self.clock, self.chance, self.journal, self.policy)
+        return Ports(
+            table=self.table,
+            vault=vault,
+            egress=self.egress,
+            signer=Es256(),
+            catalog=self.catalog,
+            queues=self.queues,
+            clock=self.clock,
+            chance=self.chance,
+            journal=self.journal,
+            policy=self.policy,
+        )
 
     @property
     def wired(self) -> Wired:
@@ -265,10 +279,12 @@ ROUTES = {
     ("POST", "/v1/teams/{team}/installations"): installations,
     ("GET", "/v1/teams/{team}/installations/{installation}"): installations,
     ("POST", "/v1/teams/{team}/installations/{installation}/authorize"): authorize,
+    ("POST", "/v1/teams/{team}/probe"): authorize,
     ("GET", "/v1/authorizations/{authorization}"): callback,
     ("POST", "/v1/authorizations/{authorization}/complete"): callback,
     ("DELETE", "/v1/teams/{team}/installations/{installation}/connection"): token,
     ("GET", "/oauth/callback/{provider_key}"): callback,
+    ("GET", "/oauth/clients/{provider_key}"): callback,
     ("POST", "/v1/satellite/teams/{team}/installations/{installation}/token"): token,
     ("POST", "/v1/satellite/teams/{team}/installations/{installation}/rejected"): token,
     ("PUT", "/v1/host/teams/{team}/members"): installations,

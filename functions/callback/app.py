@@ -10,9 +10,10 @@ from strongroom.aws.bodies import CompleteBody, parsed
 from strongroom.aws.http import Request, Response, answer, serve, told
 from strongroom.aws.shapes import authorization_of, status_of
 from strongroom.aws.wiring import Wired, wire
+from strongroom.domain.client_document import CACHED_FOR
 from strongroom.domain.identifiers import checked_authorization, checked_provider_key
 from strongroom.domain.secret import Secret
-from strongroom.flows import install
+from strongroom.flows import clients, install
 from strongroom.flows.answer import AlreadyFinished, Ended, Returned, take_answer
 from strongroom.flows.complete import complete, see, way_back
 
@@ -23,6 +24,7 @@ def lambda_handler(event: Any, context: Any, ports: Wired = PORTS) -> Response:
     """Answer the API."""
     routes = {
         "GET /oauth/callback/{provider_key}": partial(callback, ports),
+        "GET /oauth/clients/{provider_key}": partial(describe, ports),
         "GET /v1/authorizations/{authorization}": partial(show, ports),
         "POST /v1/authorizations/{authorization}/complete": partial(finish, ports),
     }
@@ -45,6 +47,12 @@ def callback(wired: Wired, request: Request) -> Response:
                 return pages.already_finished()
     except Exception as error:
         return pages.refused(told(error, wired.ports.journal, request.request_id), request.request_id)
+
+
+def describe(wired: Wired, request: Request) -> Response:
+    """`GET /oauth/clients/{provider_key}`: our client ID metadata document, for everybody."""
+    document = clients.published(wired.ports, checked_provider_key(request.path.get("provider_key", "")))
+    return answer(200, document, {"cache-control": f"public, max-age={CACHED_FOR}"})
 
 
 def show(wired: Wired, request: Request) -> Response:

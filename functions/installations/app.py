@@ -1,4 +1,4 @@
-"""Teams, members, satellites, installations and statuses. It can open no token."""
+"""Teams, members, satellites, installations and statuses. It can open client secrets, and no token."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from strongroom.domain.identifiers import checked_installation, checked_team
 from strongroom.domain.team import Caller
 from strongroom.flows import install, people
 
-PORTS = wire("installations", vault=False)
+PORTS = wire("installations")
 
 
 def lambda_handler(event: Any, context: Any, ports: Wired = PORTS) -> Response:
@@ -41,7 +41,9 @@ def add(wired: Wired, request: Request) -> Response:
     user = identity.person(request.event, wired.issuer)
     body = parsed(InstallBody, request.json())
     team = checked_team(request.path.get("team", ""))
-    new = install.install(wired.ports, user, team, body.name, body.url, body.sharing)
+    entered = body.provider.entered() if body.provider else None
+    wanted = install.Wanted(body.name, body.url, body.sharing, tuple(body.scopes), entered)
+    new = install.install(wired.ports, user, team, wanted)
     path = f"/v1/teams/{team}/installations/{new.installation.id}/authorize"
     return answer(201, {**listed(new), "next": {"action": "authorize", "method": "POST", "path": path}})
 

@@ -18,6 +18,7 @@ import pytest
 from tests.requirements import requirement
 from tests.settings import SETTINGS
 from tests.template import ROOT, functions, template
+from tests.unit.test_template_api import OPEN_ROUTES, OWNERS
 
 BUILD_PYTHON = ROOT / ".dev" / "sam-venv" / "bin" / "python"
 SOURCES = ("build.mk", "template.yaml", "functions", "layers", "requirements")
@@ -230,7 +231,7 @@ def test_byte_code_is_used_without_a_look_at_the_source(local_artifacts: Path) -
     assert {file.read_bytes()[:4] for file in compiled} == {importlib.util.MAGIC_NUMBER}
 
 
-def test_the_api_refuses_what_it_does_not_know_and_opens_one_route(translated: dict[str, Any]) -> None:
+def test_the_api_refuses_what_it_does_not_know_and_opens_two_routes(translated: dict[str, Any]) -> None:
     body = of_type(translated, "AWS::ApiGatewayV2::Api")["HttpApi"]["Body"]
     security = {
         f"{method.upper()} {path}": it["security"]
@@ -238,8 +239,8 @@ def test_the_api_refuses_what_it_does_not_know_and_opens_one_route(translated: d
         for method, it in item.items()
     }
 
-    assert len(security) == 12
-    assert [key for key, it in security.items() if it == [{"NONE": []}]] == ["GET /oauth/callback/{provider_key}"]
+    assert security.keys() == OWNERS.keys()
+    assert {key for key, it in security.items() if it == [{"NONE": []}]} == {*OPEN_ROUTES}
     assert all(it in ([{"SignIn": [{"Ref": "Scope"}]}], [{"AWS_IAM": []}], [{"NONE": []}]) for it in security.values())
 
 

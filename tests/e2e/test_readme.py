@@ -57,9 +57,12 @@ def by_hand(ports: Ports) -> str:
     Only what depends on the machine is changed: the ports, and how `dev.py` comes to its environment.
     """
     script = f"\necho '{BETWEEN}'\n".join(block.text for block in blocks(README) if block.mark == "run: hand")
-    moved = re.sub(r"(?<=127\.0\.0\.1:)\d+", lambda port: str(int(port[0]) - USUAL + ports.first), script)
-    moved = re.sub(r"(dev\.py jwt \w+)", rf"\1 --port {ports.first}", moved)
-    return moved.replace("python3 dev.py consent", f"{shlex.join(INSIDE)} consent")
+    signing = re.sub(r"(dev\.py jwt \w+)", rf"\1 --port {ports.first}", moved(script, ports))
+    return signing.replace("python3 dev.py consent", f"{shlex.join(INSIDE)} consent")
+
+
+def moved(text: str, ports: Ports) -> str:
+    return re.sub(r"(?<=127\.0\.0\.1:)\d+", lambda port: str(int(port[0]) - USUAL + ports.first), text)
 
 
 def missing() -> str | None:
@@ -91,6 +94,19 @@ def printed(system: Ports, tmp_path_factory: pytest.TempPathFactory) -> list[str
     )
     assert run.returncode == 0, run.stderr
     return run.stdout.split(f"{BETWEEN}\n")
+
+
+def test_the_doctor_says_what_the_readme_shows_of_it(system: Ports) -> None:
+    [command] = [block.text for block in blocks(README) if block.mark == "run: doctor"]
+    shown = next(
+        block.text for block in blocks(README) if block.language == "text" and "It would connect" in block.text
+    )
+    asked = [*INSIDE, *shlex.split(moved(command, system))[2:]]
+    run = subprocess.run(  # noqa: S603 - the README's own command
+        asked, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert set(moved(shown, system).splitlines()) - {"..."} <= set(run.stdout.splitlines())
 
 
 def answers(text: str) -> list[dict[str, Any]]:

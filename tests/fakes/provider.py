@@ -1,12 +1,17 @@
-"""An OAuth provider and an MCP server behind it, in memory, as honest as they come: rotation, reuse detection, PKCE."""
+"""An OAuth provider and an MCP server behind it, in memory, as honest as they come: clients that prove who they are,
+rotation, reuse detection, PKCE."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlencode, urlsplit
+
+import jwt
 
 from strongroom.domain.authorization_request import code_challenge
 from strongroom.domain.http import Answer, Outgoing, Reply
@@ -15,11 +20,20 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.egress import FakeEgress
 
 
+READS_DOCUMENTS: dict[str, object] = {
+    "client_id_metadata_document_supported": True,
+    "token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_basic", "none"],
+    "token_endpoint_auth_signing_alg_values_supported": ["ES256"],
+}
+"""Metadata of a provider that knows clients by their documents, and takes signatures."""
+
+
 @dataclass
 class Grant:
-    """What one account allowed. `tokens` are alive; `spent` refresh tokens betray a thief."""
+    """What one account allowed one client. `tokens` are alive; `spent` refresh tokens betray a thief."""
 
     account: str
+    client: str
     scope: str
     alive: bool = True
     access: str = ""
@@ -29,7 +43,11 @@ class Grant:
 
 @dataclass
 class FakeProvider:
-    """Answers at `issuer`. `lifetime` None: `expires_in` is left out. `rotates` False: the refresh token stays."""
+    """Answers at `issuer`. `lifetime` None: `expires_in` is left out. `rotates` False: the refresh token stays.
+
+    `clients` are those that have registered. `documents` are client metadata documents by their URL: this provider fetches
+    nothing, whoever tests gives it what it would have read.
+    """
 
     clock: FakeClock
     issuer: str = "https://provider.example"
@@ -37,12 +55,14 @@ class FakeProvider:
     rotates: bool = True
     gives_refresh: bool = True
     metadata: dict[str, object] = field(default_factory=dict)
-    clients: dict[str, dict[str, object]] = field(default_factory=dict)
+    clients: dict[str, dict[str, Any]] = field(default_factory=dict)
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     grants: list[Grant] = field(default_factory=list)
     revoked: list[str] = field(default_factory=list)
     token_requests: list[dict[str, str]] = field(default_factory=list)
     answer_next: list[Callable[[Outgoing], Answer]] = field(default_factory=list)
+    _used: set[str] = field(default_factory=set)
     _serial: int = 0
 
     def serve(self, egress: FakeEgress) -> None:
@@ -71,7 +91,7 @@ class FakeProvider:
     def consent(self, authorization_url: str, account: str, *, error: str | None = None) -> str:
         """Play the consent page: give the URL that the browser is sent to."""
         asked = dict(parse_qsl(urlsplit(authorization_url).query))
-        back = {"state": asked["state"], "iss": self.issuer}
+        back = {"state": asked["state"], **({"iss": self.issuer} if self._names_itself else {})}
         if error is not None:
             return f"{asked['redirect_uri']}?{urlencode({**back, 'error': error})}"
         code = self._fresh("code")
@@ -86,42 +106,89 @@ class FakeProvider:
         for grant in self.grants:
             grant.alive = grant.alive and grant.account != account
 
+    @property
+    def _names_itself(self) -> bool:
+        return self.document()["authorization_response_iss_parameter_supported"] is True
+
     def _fresh(self, what: str) -> str:
         self._serial += 1
         return f"{what}-{hashlib.sha256(f'{self.issuer}{what}{self._serial}'.encode()).hexdigest()}"
 
     def _register(self, request: Outgoing) -> Answer:
         asked = json.loads(request.body.reveal()) if request.body else {}
-        made: dict[str, object] = {**asked, "client_id": self._fresh("client")}
+        made: dict[str, Any] = {**asked, "client_id": self._fresh("client")}
         if asked["token_endpoint_auth_method"] != "none":
             made |= {"client_secret": self._fresh("secret"), "client_secret_expires_at": 0}
         self.clients[str(made["client_id"])] = made
         return _json(201, made)
 
     def _token(self, request: Outgoing) -> Answer:
-        form = {name: values[0] for name, values in parse_qs(request.body.reveal() if request.body else "").items()}
-        self.token_requests.append(form)
+        self.token_requests.append(_form(request))
         if self.answer_next:
             return self.answer_next.pop(0)(request)
         return self.honest(request)
 
     def honest(self, request: Outgoing) -> Answer:
         """What the token endpoint does when nothing goes wrong."""
-        form = {name: values[0] for name, values in parse_qs(request.body.reveal() if request.body else "").items()}
-        return self._exchange(form) if form["grant_type"] == "authorization_code" else self._refresh(form)
+        form, client = _form(request), self.authenticated(request)
+        if client is None:
+            return _json(401, {"error": "invalid_client"})
+        return (
+            self._exchange(form, client) if form["grant_type"] == "authorization_code" else self._refresh(form, client)
+        )
 
-    def _exchange(self, form: dict[str, str]) -> Answer:
+    def authenticated(self, request: Outgoing) -> str | None:
+        """Who sent this, if it proves that it is: by the method that it registered, or that its document names."""
+        form, header = _form(request), request.headers.get("authorization")
+        shown: dict[str, Any] = {"token_endpoint_auth_method": "none", "client_id": form.get("client_id")}
+        if header is not None:
+            pair = base64.b64decode(header.reveal().removeprefix("Basic ")).decode().split(":")
+            shown = dict(zip(("client_id", "client_secret"), map(unquote_plus, pair), strict=True))
+            shown["token_endpoint_auth_method"] = "client_secret_basic"
+        elif "client_secret" in form:
+            shown = {"token_endpoint_auth_method": "client_secret_post", **form}
+        elif "client_assertion" in form:
+            return self._signed(form["client_assertion"])
+        known = {**self.documents, **self.clients}.get(shown["client_id"], {})
+        proven = ("client_id", "client_secret", "token_endpoint_auth_method")
+        return shown["client_id"] if known and all(known.get(name) == shown.get(name) for name in proven) else None
+
+    def _signed(self, assertion: str) -> str | None:
+        """Verify an assertion (RFC 7523 §3): by a key of the document, for this server alone, for a minute, once."""
+        client = str(jwt.decode(assertion, options={"verify_signature": False}).get("sub"))
+        document = self.documents.get(client, {})
+        keys = {key["kid"]: key for key in document.get("jwks", {"keys": []})["keys"]}
+        key = keys.get(jwt.get_unverified_header(assertion)["kid"])
+        if key is None or document["token_endpoint_auth_method"] != "private_key_jwt":
+            return None
+        untimed = {"verify_exp": False, "verify_iat": False, "require": ["iss", "sub", "aud", "exp", "iat", "jti"]}
+        try:
+            said = jwt.decode(
+                assertion, jwt.PyJWK(key).key, ["ES256"], audience=self.issuer, issuer=client, options=untimed
+            )
+        except jwt.InvalidTokenError:
+            return None
+        now, fresh = self.clock.now(), said["jti"] not in self._used
+        self._used.add(said["jti"])
+        timely = said["iat"] <= now < said["exp"] <= said["iat"] + 60
+        return client if fresh and timely and said["aud"] == self.issuer else None
+
+    def _exchange(self, form: dict[str, str], client: str) -> Answer:
         asked = self.codes.pop(form["code"], None)
-        if asked is None or code_challenge(Secret(form["code_verifier"])) != asked["code_challenge"]:
+        if (
+            asked is None
+            or client != asked["client_id"]
+            or code_challenge(Secret(form["code_verifier"])) != asked["code_challenge"]
+        ):
             return _json(400, {"error": "invalid_grant"})
         if form["redirect_uri"] != asked["redirect_uri"] or form.get("resource") != asked.get("resource"):
             return _json(400, {"error": "invalid_grant"})
-        grant = Grant(asked["account"], asked.get("scope", ""))
+        grant = Grant(asked["account"], client, asked.get("scope", ""))
         self.grants.append(grant)
         return self._issue(grant)
 
-    def _refresh(self, form: dict[str, str]) -> Answer:
-        for grant in self.grants:
+    def _refresh(self, form: dict[str, str], client: str) -> Answer:
+        for grant in (grant for grant in self.grants if grant.client == client):
             if form["refresh_token"] in grant.spent:
                 grant.alive = False
             if grant.alive and form["refresh_token"] == grant.refresh:
@@ -139,11 +206,17 @@ class FakeProvider:
         return _json(200, body)
 
     def _revoke(self, request: Outgoing) -> Answer:
-        form = dict(parse_qsl(request.body.reveal() if request.body else ""))
+        form = _form(request)
+        if self.authenticated(request) is None:
+            return _json(401, {"error": "invalid_client"})
         self.revoked.append(form["token"])
         for grant in self.grants:
             grant.alive = grant.alive and form["token"] not in {grant.refresh, grant.access}
         return Reply(200, {}, b"")
+
+
+def _form(request: Outgoing) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(request.body.reveal() if request.body else "").items()}
 
 
 def serve_mcp(egress: FakeEgress, url: str, issuer: str, resource: str | None = None) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from local.commands import parser
 from strongroom.flows import renew
+from tests import providers
 from tests.documents import (
     DOCUMENTS,
     MARKDOWN,
@@ -33,6 +34,7 @@ from tests.template import environment, functions, routes, template
 
 README, SECURITY = ROOT / "README.md", ROOT / "SECURITY.md"
 HOSTS = {"docs.astral.sh", "semver.org", "www.apache.org"}
+HOSTS |= {urlsplit(entry.documentation).netloc for entry in providers.entries().values()}
 TOOLS = {"aws", "curl", "field", "ask", "echo", "python3", "sam"}
 SOURCES = [*PACKAGE.rglob("*.py"), *(ROOT / "functions").rglob("*.py"), *(ROOT / "local").rglob("*.py")]
 
@@ -103,7 +105,7 @@ def test_every_code_word_that_a_document_quotes_stands_in_the_source(document: P
 
 @functools.cache
 def words_of_the_source() -> set[str]:
-    places = [*SOURCES, ROOT / "template.yaml", ROOT / "docs" / "openapi.yaml"]
+    places = [*SOURCES, *(PACKAGE / "providers").glob("*.toml"), ROOT / "template.yaml", ROOT / "docs" / "openapi.yaml"]
     return set().union(*(re.findall(r"\w+", text(path)) for path in places))
 
 

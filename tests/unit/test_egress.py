@@ -146,9 +146,9 @@ def test_each_request_is_checked_anew() -> None:
     egress, names, doors = client()
     names.stands_for("provider.example", [PUBLIC], ["127.0.0.1"])
 
-    egress.send(Outgoing("GET", URL))
+    egress.send(Outgoing("POST", URL))
     with pytest.raises(EgressRefused):
-        egress.send(Outgoing("GET", URL))
+        egress.send(Outgoing("POST", URL))
 
     assert doors.tried == [PUBLIC]
 

@@ -16,15 +16,13 @@ from strongroom.domain.exchange import (
     RateLimited,
     Refused,
     Transient,
-    code_request,
     judge_revocation,
     judge_token_answer,
-    refresh_request,
-    revocation_request,
 )
 from strongroom.domain.http import Answer, NoAnswer, NotSent, Outgoing, Reply
 from strongroom.domain.provider import AuthMethod, ProviderClient
 from strongroom.domain.secret import Secret
+from strongroom.domain.token_requests import code_request, refresh_request, revocation_request
 from tests.requirements import requirement
 
 TOKEN_ENDPOINT = "https://provider.example/token"
@@ -236,7 +234,7 @@ def test_a_lifetime_is_read_as_deployed_providers_write_it(value: object, second
 @requirement("attack:B16")
 def test_a_lifetime_that_overflows_does_not_throw_the_tokens_away() -> None:
     outcome = judge_token_answer(Reply(200, {}, b'{"access_token": "at", "expires_in": 1e400}'), NOW)
-    assert outcome == Issued(Secret("at"), None, None, None, None, ("expires_in",))
+    assert outcome == Issued(Secret("at"), None, None, None, None, ignored=("expires_in",))
 
 
 @requirement("attack:B16")

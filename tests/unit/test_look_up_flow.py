@@ -58,6 +58,7 @@ def test_the_answer_tells_what_the_satellite_needs_and_no_refresh_token() -> Non
         "access_token": grant.access,
         "token_type": "Bearer",
         "expires_at": now + 3600,
+        "expiry": "known",
         "scopes": ["files"],
         "version": str(scene.connection.version),
         "cache_until": now + 60,

@@ -36,6 +36,7 @@ HANDLERS = sorted((ROOT / "functions").glob("*/app.py"))
 AUTH: dict[str, list[dict[str, list[str]]]] = {"SignIn": [{"signIn": []}], "AWS_IAM": [{"sigV4": []}], "NONE": []}
 BODIES: dict[str, type[bodies.Body]] = {
     "POST /v1/teams/{team}/installations": bodies.InstallBody,
+    "POST /v1/teams/{team}/probe": bodies.ProbeBody,
     "POST /v1/teams/{team}/installations/{installation}/authorize": bodies.AuthorizeBody,
     "POST /v1/authorizations/{authorization}/complete": bodies.CompleteBody,
     "PUT /v1/host/teams/{team}/members": bodies.MemberBody,

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.openapi import operations
+from tests.unit.attacks.doors import reads_documents
 from tests.watched import Watched, judged
 from tests.world import ACCOUNT, GATEWAY, MCP_URL, PUBLIC_URL, STRANGER, Answered, Consented
 
@@ -70,6 +71,11 @@ def trespassing(world: Watched, installation: str) -> None:
     world.complete("bob", confused)
 
 
+def describing(world: Watched) -> None:
+    world.call("GET", reads_documents(world))
+    world.call("GET", "/oauth/clients/none")
+
+
 def misspelling(world: Watched, installation: str) -> None:
     one = f"{HERE}/{installation}"
     world.as_user("alice", "POST", HERE, {"name": "Team Files", "url": MCP_URL})
@@ -89,6 +95,8 @@ def a_day() -> Watched:
     world.put_member("acme", "carol", None)
     trespassing(world, installation)
     misspelling(world, installation)
+    describing(world)
+    world.as_user("alice", "POST", "/v1/teams/acme/probe", {"url": MCP_URL})
     return world
 
 

@@ -17,11 +17,32 @@ ODD = ("", " ", "\n", "alice", "alice\n", "a\u202eb", "\u2028", "\u0085", "é", 
 WORDS = ("per_user", "shared", "team_admin", "team_user", "true", "60", "401", VERSION, f"{VERSION}1.", "a.1")
 IDS = ("1" * 12, "1" * 11, "1" * 12 + "\n", "AROA" + "A" * 12, "AROA" + "A" * 11, "AROA" + "A" * 125, "AIDA" + "A" * 12)
 NUMBERS = (-1, 0, 1, 60, 60.0, 60.5, 600, 601, 401, 401.0, 402, 403, 10**20)
-OTHERS: tuple[Any, ...] = ("y" * 8192, "y" * 8193, None, True, False, [], {}, ["alice"])
+LISTS: tuple[Any, ...] = ([], ["alice"], ["a", "a"], ["a b"], ['"'], [1], [f"s{number}" for number in range(101)])
+METHODS = ("none", "client_secret_basic", "client_secret_post", "private_key_jwt")
+OTHERS: tuple[Any, ...] = ("y" * 8192, "y" * 8193, None, True, False, {}, *LISTS, *METHODS)
 VALUES: tuple[Any, ...] = (*LONG, *ODD, *WORDS, *IDS, *NUMBERS, *OTHERS)
 
 GOOD: dict[str, dict[str, Any]] = {
-    "POST /v1/teams/{team}/installations": {"name": "Files", "url": MCP_URL, "sharing": "shared"},
+    "POST /v1/teams/{team}/installations": {
+        "name": "Files",
+        "url": MCP_URL,
+        "sharing": "shared",
+        "scopes": ["files", "mail"],
+        "provider": {
+            "draft": NEVER_MINTED,
+            "issuer": "https://provider.example",
+            "client": {"client_id": "x", "client_secret": "y", "auth_method": "client_secret_post"},
+            "endpoints": {
+                "authorization": "https://provider.example/a",
+                "token": "https://provider.example/t",
+                "revocation": "https://provider.example/r",
+            },
+            "iss": True,
+            "pkce_unlisted": True,
+            "parameters": {"audience": "files"},
+        },
+    },
+    "POST /v1/teams/{team}/probe": {"url": MCP_URL},
     "POST /v1/teams/{team}/installations/{installation}/authorize": {"return_to": "https://web.example/"},
     "POST /v1/authorizations/{authorization}/complete": {"secret": "x", "confirm_shared": True},
     "DELETE /v1/teams/{team}/installations/{installation}/connection": {},
@@ -43,12 +64,14 @@ GOOD: dict[str, dict[str, Any]] = {
 
 
 def variants(good: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Change one member at a time: to every value, to nothing, and to one more."""
+    """Change one member at a time, at every depth: to every value, to nothing, and to one more."""
     yield good
     yield {**good, "more": 1}
-    for name in good:
+    for name, whole in good.items():
         yield {other: value for other, value in good.items() if other != name}
         yield from ({**good, name: value} for value in VALUES)
+        if isinstance(whole, dict):
+            yield from ({**good, name: changed} for changed in variants(whole))
 
 
 def test_every_body_of_the_document_is_tried() -> None:

@@ -17,6 +17,7 @@ from strongroom.flows.people import MOST_SATELLITES
 from tests.fakes.faults import fails, meanwhile
 from tests.fakes.queue import FakeQueue
 from tests.openapi import listed_codes, operations
+from tests.unit import entered
 from tests.unit.test_openapi_answers import HERE, NEVER_MINTED, a_day
 from tests.watched import Watched
 from tests.world import MCP_URL
@@ -75,6 +76,20 @@ def an_admin_disables_it(world: Watched, installation: str) -> None:
     world.complete("bob", consented)
     world.look_up("bob", installation)
     world.as_user("bob", "POST", f"{HERE}/{installation}/authorize")
+
+
+def an_admin_enters(**changed: object) -> Fault:
+    def fault(world: Watched, _: str) -> None:
+        for name in ("Once", "Twice"):
+            entered.install(world, entered.provider(**changed), name=name)
+
+    return fault
+
+
+def a_server_with_an_entered_client_moves(world: Watched, _: str) -> None:
+    entered.installed(world, entered.provider(issuer="https://another.example"), name="Moved")
+    (moved,) = [row for row in world.table.snapshot().values() if row.get("name") == "Moved"]
+    entered.begins(world, str(moved["installation"]))
 
 
 def a_host_registers_ever_more_satellites(world: Watched, _installation: str) -> None:
@@ -198,6 +213,10 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "discovery_too_long": (answering("POST", MCP_URL, 401, clock=60),),
     "resource_metadata_unavailable": (answering("GET", f"{RESOURCE}/mcp", 500),),
     "resource_metadata_unreadable": (answering("GET", f"{RESOURCE}/mcp", 200, "["),),
+    "draft_used": (an_admin_enters(),),
+    "parameter_refused": (an_admin_enters(parameters={"state": "x"}),),
+    "issuer_refused": (an_admin_enters(issuer="http://provider.example"),),
+    "client_of_another_issuer": (a_server_with_an_entered_client_moves,),
     "resource_mismatch": (a_resource_that_is(resource="https://other.example/mcp"),),
     "authorization_server_missing": (a_resource_that_is(authorization_servers=[]),),
     "server_metadata_missing": (a_resource_that_is(authorization_servers=[f"{PROVIDER}/other"]),),
@@ -235,7 +254,6 @@ def test_every_code_that_the_document_lists_is_seen_in_an_answer_here_or_in_a_da
 
 NOT_STAGED = {
     "authorization_ended",  # the row of an authorization goes while its code is being redeemed
-    "issuer_refused",  # the issuers of resource metadata have been sifted by then
     "mcp_url_refused",  # a URL that was installed is one that may be called
     "resource_metadata_missing",  # then the server itself is taken for the issuer, as older servers expect
 }

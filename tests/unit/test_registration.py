@@ -56,7 +56,7 @@ def test_without_a_common_method_there_is_no_client() -> None:
 @requirement("mcp:R4")
 @requirement("mcp:R5")
 def test_a_registration_names_what_we_are() -> None:
-    request = registration_request(provider("none"), REDIRECT, "Strongroom", ("read", "write"))
+    request = registration_request(provider("none"), REDIRECT, "none", ("read", "write"))
     assert request.body is not None
     assert json.loads(request.body.reveal()) == {
         "client_name": "Strongroom",
@@ -72,7 +72,7 @@ def test_a_registration_names_what_we_are() -> None:
 
 def test_a_provider_that_registers_nobody_says_so() -> None:
     lonely = provider("none", endpoint=None)
-    assert code_of(registration_request, lonely, REDIRECT, "Strongroom") == "registration_unsupported"
+    assert code_of(registration_request, lonely, REDIRECT, "none") == "registration_unsupported"
 
 
 def test_a_registration_becomes_a_client() -> None:

@@ -14,7 +14,7 @@ from strongroom.domain.schedule import (
     Life,
     due_at,
     retry_after,
-    second_look_at,
+    second_look_after,
     use_is_worth_a_write,
 )
 from tests.requirements import requirement
@@ -88,8 +88,59 @@ def test_pauses_double_up_to_a_quarter_of_an_hour_with_jitter(failures: int, cha
     assert longest // 2 <= retry_after(failures, chance) <= longest
 
 
-def test_the_second_look_is_thirty_seconds_after_the_intent() -> None:
-    assert second_look_at(NOW) == NOW + 30
+@pytest.mark.parametrize(
+    ("reuse_detected", "grace", "seconds"),
+    [
+        (None, None, 30),
+        (False, None, 30),
+        (None, 10, 30),
+        (False, 0, 30),
+        (True, None, 120),
+        (True, 0, 120),
+        (True, 59, 120),
+        (True, 60, 30),
+        (True, 1800, 30),
+    ],
+)
+def test_the_second_look_comes_soon_but_not_where_a_second_use_is_known_to_end_the_grant(
+    reuse_detected: bool | None, grace: int | None, seconds: int
+) -> None:
+    assert second_look_after(reuse_detected, grace) == seconds
+
+
+def known_to_lapse(
+    unused: int | None, *, lifetime: int = HOUR, idle_for: int = 0, endless: bool = False, policy: Policy = POLICY
+) -> int:
+    """Seconds from now until tokens that were obtained now are due, if their refresh token lapses when it is not used."""
+    life = Life(NOW, None if endless else NOW + lifetime, None if endless else lifetime, endless, unused)
+    return due_at(life, NOW - idle_for, NOW, policy, 0.0) - NOW
+
+
+@pytest.mark.parametrize(
+    ("unused", "exercised"), [(None, 3 * DAY), (90 * DAY, 3 * DAY), (12 * DAY, 3 * DAY), (4 * DAY, DAY), (400, 100)]
+)
+def test_what_nobody_uses_is_exercised_at_a_quarter_of_its_known_life_and_never_later_than_the_operator_says(
+    unused: int | None, exercised: int
+) -> None:
+    assert known_to_lapse(unused, idle_for=14 * DAY) == exercised
+    assert known_to_lapse(unused, lifetime=600) == exercised
+
+
+@pytest.mark.parametrize(
+    ("unused", "due"), [(None, 30 * DAY - 600), (200 * DAY, 30 * DAY - 600), (14 * DAY, 3.5 * DAY)]
+)
+def test_a_long_lived_access_token_does_not_let_its_refresh_token_lapse(unused: int | None, due: float) -> None:
+    assert known_to_lapse(unused, lifetime=30 * DAY) == due
+
+
+@given(unused=st.integers(1, 400 * DAY), idle_for=st.integers(0, 100 * DAY), lifetime=st.integers(60, 400 * DAY))
+def test_a_refresh_token_is_used_three_times_before_it_could_lapse(unused: int, idle_for: int, lifetime: int) -> None:
+    assert known_to_lapse(unused, lifetime=lifetime, idle_for=idle_for) <= unused / 4
+
+
+def test_what_never_ends_is_not_renewed_for_its_end() -> None:
+    assert known_to_lapse(None, endless=True) == POLICY.exercise_after
+    assert known_to_lapse(4 * DAY, endless=True) == DAY
 
 
 @pytest.mark.parametrize(("ago", "worth"), [(0, False), (6 * HOUR - 1, False), (6 * HOUR, True)])

@@ -12,7 +12,7 @@ import pytest
 from tests.requirements import requirement
 from tests.template import Template, environment, functions, of_type, routes, template
 
-OPEN_ROUTE = "GET /oauth/callback/{provider_key}"
+OPEN_ROUTES = ("GET /oauth/callback/{provider_key}", "GET /oauth/clients/{provider_key}")
 TEAM = "/v1/teams/{team}"
 ONE = "/installations/{installation}"
 
@@ -20,11 +20,12 @@ OWNERS = {
     f"GET {TEAM}/installations": ("InstallationsFunction", "SignIn"),
     f"POST {TEAM}/installations": ("InstallationsFunction", "SignIn"),
     f"GET {TEAM}{ONE}": ("InstallationsFunction", "SignIn"),
+    f"POST {TEAM}/probe": ("AuthorizeFunction", "SignIn"),
     f"POST {TEAM}{ONE}/authorize": ("AuthorizeFunction", "SignIn"),
     f"DELETE {TEAM}{ONE}/connection": ("TokenFunction", "SignIn"),
     "GET /v1/authorizations/{authorization}": ("CallbackFunction", "SignIn"),
     "POST /v1/authorizations/{authorization}/complete": ("CallbackFunction", "SignIn"),
-    OPEN_ROUTE: ("CallbackFunction", "NONE"),
+    **dict.fromkeys(OPEN_ROUTES, ("CallbackFunction", "NONE")),
     f"POST /v1/satellite/teams/{{team}}{ONE}/token": ("TokenFunction", "AWS_IAM"),
     f"POST /v1/satellite/teams/{{team}}{ONE}/rejected": ("TokenFunction", "AWS_IAM"),
     "PUT /v1/host/teams/{team}/members": ("InstallationsFunction", "AWS_IAM"),
@@ -57,7 +58,7 @@ def authorizer_findings(given: Template) -> list[str]:
     findings = []
     for route in routes(given):
         expected = {"SignIn"} if "Ref" in str(route.auth.get("AuthorizationScopes")) else {"AWS_IAM"}
-        if route.auth.get("Authorizer") not in expected | ({"NONE"} if route.key == OPEN_ROUTE else set()):
+        if route.auth.get("Authorizer") not in expected | ({"NONE"} if route.key in OPEN_ROUTES else set()):
             findings.append(route.key)
     if api(given)["Auth"].get("DefaultAuthorizer") != "AWS_IAM":
         findings.append("the default lets in")
@@ -101,7 +102,7 @@ def test_every_route_has_the_owner_and_the_authorizer_that_it_should_have() -> N
     assert len(found) == len(OWNERS)
 
 
-def test_every_route_names_its_authorizer_and_only_the_callback_is_open() -> None:
+def test_every_route_names_its_authorizer_and_only_browsers_and_providers_come_without_one() -> None:
     assert authorizer_findings(template()) == []
 
 
@@ -204,14 +205,15 @@ def test_a_line_of_the_access_log_is_json() -> None:
     assert set(json.loads(line).values()) == {"-"}
 
 
-def test_requests_are_limited_and_those_to_the_open_route_more_tightly() -> None:
+def test_requests_are_limited_and_those_to_the_open_routes_more_tightly() -> None:
     given = template()
     everywhere, routes_ = api(given)["DefaultRouteSettings"], api(given)["RouteSettings"]
     usual = {name: parameter.get("Default") for name, parameter in given["Parameters"].items()}
 
-    assert list(routes_) == [OPEN_ROUTE]
+    assert tuple(routes_) == OPEN_ROUTES
     for name in ("ThrottlingRateLimit", "ThrottlingBurstLimit"):
-        assert usual[routes_[OPEN_ROUTE][name]["Ref"]] * 10 <= usual[everywhere[name]["Ref"]]
+        for limits in routes_.values():
+            assert usual[limits[name]["Ref"]] * 10 <= usual[everywhere[name]["Ref"]]
 
 
 def test_no_function_is_told_the_address_of_the_api_by_the_api() -> None:

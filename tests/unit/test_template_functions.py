@@ -32,12 +32,12 @@ EVERYWHERE = {"DEPLOYMENT", "TABLE", "PUBLIC_URL"}
 PEOPLE = {"WEB_CLIENT_URL", "ISSUER"}
 DUE = {"SHARDS", "RENEW_AHEAD", "SHORT_LIVED", "IDLE_AFTER", "EXERCISE_AFTER"}
 TOLD = {
-    "AuthorizeFunction": {"VAULT_KEY", "WEB_ORIGINS", *PEOPLE},
+    "AuthorizeFunction": {"VAULT_KEY", "WEB_ORIGINS", "ENDPOINT_ORIGINS", *PEOPLE},
     "CallbackFunction": {"VAULT_KEY", "WEB_ORIGINS", "RESCUE_QUEUE", *PEOPLE, *DUE},
     "TokenFunction": {"VAULT_KEY", "RENEWAL_QUEUE", "RESCUE_QUEUE", "CHORE_QUEUE", *PEOPLE, *DUE},
     "SweepFunction": {"SWEEP_QUEUE", "RENEWAL_QUEUE", "CHORE_QUEUE", "SHARDS"},
     "RenewFunction": {"VAULT_KEY", "RENEWAL_QUEUE", "RESCUE_QUEUE", *DUE},
-    "InstallationsFunction": PEOPLE,
+    "InstallationsFunction": {"VAULT_KEY", "ENDPOINT_ORIGINS", *PEOPLE},
     "RevokeFunction": {"VAULT_KEY", "CHORE_QUEUE", "SHARDS"},
 }
 
@@ -238,7 +238,8 @@ def test_a_function_starts_with_what_it_is_told(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(WHERE))
 def test_a_function_that_is_told_too_little_does_not_start(name: str) -> None:
-    needed = [it for it in told(template(), name) if it.removeprefix("STRONGROOM_") not in {*DUE, "WEB_ORIGINS"}]
+    spare = {*DUE, "WEB_ORIGINS", "ENDPOINT_ORIGINS"}
+    needed = [it for it in told(template(), name) if it.removeprefix("STRONGROOM_") not in spare]
 
     for variable in needed:
         with pytest.raises(SettingsError, match=variable):

@@ -72,7 +72,7 @@ ALLOWED = {
         consume=("RenewalQueue", "RescueQueue"),
         postpone=("RenewalQueue", "RescueQueue"),
     ),
-    "InstallationsFunction": May("InstallationsLogGroup"),
+    "InstallationsFunction": May("InstallationsLogGroup", seal=("installation",)),
     "RevokeFunction": May("RevokeLogGroup", open=("connection", "installation"), consume=("ChoreQueue",)),
 }
 
@@ -157,7 +157,8 @@ def test_functions_use_the_vault_key_for_this_deployment_and_their_purposes_only
         for name in functions(template())
     }
 
-    assert openers["InstallationsFunction"] == openers["SweepFunction"] == set()
+    assert openers["SweepFunction"] == set()
+    assert openers["InstallationsFunction"] == {"installation"}
     assert {name for name, purposes in openers.items() if "authorization" in purposes} == {
         "AuthorizeFunction",
         "CallbackFunction",

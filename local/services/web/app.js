@@ -24,6 +24,7 @@ async function connect(one) {
   const begun = await api.authorize(shown.team, one.installation);
   ask(
     `You are going to ${begun.provider_host}, to let Strongroom use ${begun.mcp_host} as you.` +
+      (begun.token_host === begun.provider_host ? "" : ` The tokens for it come from ${begun.token_host}.`) +
       ` It asks for: ${begun.scopes.join(" ") || "nothing in particular"}.`,
     button(`Continue to ${begun.provider_host}`, () => leaveFor(begun)),
     button("Do not connect", () => ask("")),

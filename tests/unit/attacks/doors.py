@@ -7,10 +7,11 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from strongroom.domain import errors
 from strongroom.domain.errors import StrongroomError
+from tests.fakes.provider import READS_DOCUMENTS, FakeProvider, serve_mcp
 from tests.unit.attacks.hunt import queues_of
 from tests.world import (
     GATEWAY,
@@ -32,20 +33,34 @@ ROUTE_NAMES = {
     "list": ("GET", "/v1/teams/{team}/installations"),
     "install": ("POST", "/v1/teams/{team}/installations"),
     "see": ("GET", "/v1/teams/{team}/installations/{installation}"),
+    "probe": ("POST", "/v1/teams/{team}/probe"),
     "authorize": ("POST", "/v1/teams/{team}/installations/{installation}/authorize"),
     "show": ("GET", "/v1/authorizations/{authorization}"),
     "complete": ("POST", "/v1/authorizations/{authorization}/complete"),
     "revoke": ("DELETE", "/v1/teams/{team}/installations/{installation}/connection"),
     "callback": ("GET", "/oauth/callback/{provider_key}"),
+    "describe": ("GET", "/oauth/clients/{provider_key}"),
     "token": ("POST", "/v1/satellite/teams/{team}/installations/{installation}/token"),
     "rejected": ("POST", "/v1/satellite/teams/{team}/installations/{installation}/rejected"),
     "members": ("PUT", "/v1/host/teams/{team}/members"),
     "satellites": ("PUT", "/v1/host/teams/{team}/satellites"),
 }
-OF_PEOPLE = ("list", "install", "see", "authorize", "show", "complete", "revoke")
+OF_PEOPLE = ("list", "install", "see", "probe", "authorize", "show", "complete", "revoke")
+OF_EVERYBODY = ("callback", "describe")
 OF_SATELLITES = ("token", "rejected")
 OF_HOSTS = ("members", "satellites")
-WITH_A_BODY = ("install", "authorize", "complete", "revoke", "token", "rejected", "members", "satellites")
+WITH_A_BODY = ("install", "probe", "authorize", "complete", "revoke", "token", "rejected", "members", "satellites")
+
+
+def reads_documents(world: World) -> str:
+    """Let a provider read our client metadata document, and give the document's path."""
+    provider = FakeProvider(world.clock, "https://reader.example", metadata=READS_DOCUMENTS)
+    provider.serve(world.egress)
+    serve_mcp(world.egress, "https://reader.example/mcp", provider.issuer)
+    installation = world.install("mallory", "rivals", "Read", url="https://reader.example/mcp")
+    asked = dict(parse_qsl(urlsplit(world.begin("mallory", installation, "rivals").url).query))
+    return urlsplit(asked["client_id"]).path
+
 
 SENTENCES = {
     one.sentence for one in vars(errors).values() if isinstance(one, type) and issubclass(one, StrongroomError)
@@ -86,6 +101,7 @@ class Stage:
         self.returned: Consented = self.world.consent(self.world.begin("carol", self.installation), "carol")
         self.pending: Begun = self.world.begin("carol", self.installation)
         self.answer = urlsplit(self.world.provider.consent(self.pending.url, "carol"))
+        self.document = reads_documents(self.world)
         self.version = str(self.world.look_up("bob", self.installation).json["version"])
 
     def doors(self) -> dict[str, Door]:
@@ -97,6 +113,7 @@ class Stage:
             Door("list", "/v1/teams/acme/installations", jwt("bob")),
             Door("install", "/v1/teams/acme/installations", jwt("alice"), {"name": "More", "url": MCP_URL}),
             Door("see", acme, jwt("bob")),
+            Door("probe", "/v1/teams/acme/probe", jwt("alice"), {"url": MCP_URL}),
             Door("authorize", f"{acme}/authorize", jwt("bob"), {"return_to": "https://web.example/back"}),
             Door("show", f"/v1/authorizations/{self.returned.id}", jwt("carol")),
             Door(
@@ -107,6 +124,7 @@ class Stage:
             ),
             Door("revoke", f"{acme}/connection", jwt("bob"), {}),
             Door("callback", self.answer.path, None, query=self.answer.query),
+            Door("describe", self.document, None),
             Door("token", f"{satellite}/token", {"iam": iam(GATEWAY)}, {"user": "bob"}),
             Door("rejected", f"{satellite}/rejected", {"iam": iam(GATEWAY)}, report),
             Door("members", "/v1/host/teams/acme/members", {"iam": iam(HOST)}, {"user": "dora", "role": "team_user"}),

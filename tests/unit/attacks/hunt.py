@@ -16,15 +16,19 @@ from types import FrameType
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from strongroom.adapters.signer import Es256
 from strongroom.aws.journal import Journal
+from strongroom.domain.client_authentication import PublicKey
 from strongroom.domain.errors import KeysUnavailable, StoreUnavailable
 from strongroom.domain.http import Answer, NoAnswer, Outgoing, Reply
+from strongroom.domain.secret import Secret
 from strongroom.domain.table import Change, Put
 from tests.fakes.clock import FakeJournal, Field
 from tests.fakes.egress import FakeEgress
 from tests.fakes.faults import Hook, fails
+from tests.fakes.provider import READS_DOCUMENTS
 from tests.fakes.queue import FakeQueue
-from tests.world import Answered, Consented, World
+from tests.world import RIVAL_GATEWAY, Answered, Consented, World
 
 OURS = tuple(
     f"{Path(__file__).resolve().parents[3] / place}/" for place in ("layers/common/python/strongroom", "functions")
@@ -102,6 +106,19 @@ class Quiet:
         self.send, self.dial = world.send, world.dial
 
 
+class ListeningSigner(Es256):
+    """Remembers the private keys that it makes, as text and as numbers."""
+
+    def __init__(self, know: Callable[..., None]) -> None:
+        self._know = know
+
+    def make(self, seed: bytes) -> tuple[Secret, PublicKey]:
+        private, public = super().make(seed)
+        scalar = base64.urlsafe_b64decode(private.reveal() + "=")
+        self._know("private key", private.reveal(), scalar.decode("latin-1"), int.from_bytes(scalar, "big"))
+        return private, public
+
+
 @dataclass(frozen=True)
 class Exchange:
     """An answer of ours, and to whom."""
@@ -132,15 +149,16 @@ class Watched:
         """Let the functions be just started: nothing is cached."""
         world = self.world
         journal = Both(world.journal, Journal("test", "test", world.clock, self.lines))
-        world.ports = replace(world.new_environment(), journal=journal, egress=Quiet(world.egress))
+        started = replace(world.new_environment(), journal=journal, egress=Quiet(world.egress))
+        world.ports = replace(started, signer=ListeningSigner(self.know))
 
     def know(self, kind: str, *values: object) -> None:
         self.secrets.setdefault(kind, set()).update(str(value) for value in values if value)
 
     def known(self) -> Secrets:
         """Every secret so far: what the provider and we made up, and the keys of the vault."""
-        verifiers = (form.get("code_verifier") for form in self.world.provider.token_requests)
-        self.know("verifier", *verifiers)
+        for kind, name in (("verifier", "code_verifier"), ("assertion", "client_assertion")):
+            self.know(kind, *(form.get(name) for form in self.world.provider.token_requests))
         self.know("data key", *(key.decode("latin-1") for key in self.world.keys.data_keys()))
         return self.secrets
 
@@ -282,6 +300,7 @@ def a_whole_day(watched: Watched) -> None:
         _renewals(world, installation)
         _faults(watched, installation)
         _endings(world, installation)
+        _signatures(world)
 
 
 def _look_ups(world: World, installation: str, shared: str) -> None:
@@ -374,6 +393,24 @@ def _endings(world: World, installation: str) -> None:
     world.look_up("carol", installation)
     world.clock.advance(3100)
     world.tick()
+
+
+def _signatures(world: World) -> None:
+    """Another team's client signs: it connects, is rejected, renews and revokes."""
+    world.provider.metadata |= READS_DOCUMENTS
+    installation = world.install("mallory", "rivals")
+    begun = world.begin("mallory", installation, "rivals")
+    client_id = dict(parse_qsl(urlsplit(begun.url).query))["client_id"]
+    world.provider.documents[client_id] = world.browse(client_id).json
+    world.complete("mallory", world.consent(begun, "mallory"))
+    for answer in (Reply(401, {}, b'{"error":"invalid_client"}'), NoAnswer("timed_out")):
+        world.clock.advance(3570)
+        world.provider.answer_next.append(partial(_say, answer))
+        world.look_up("mallory", installation, by=RIVAL_GATEWAY, team="rivals")
+    world.clock.advance(3570)
+    world.look_up("mallory", installation, by=RIVAL_GATEWAY, team="rivals")
+    world.revoke("mallory", installation, "rivals")
+    world.deliver()
 
 
 # -- moments of it

@@ -68,7 +68,8 @@ def test_without_an_announcement_the_providers_own_path_is_enough() -> None:
     assert world.browse(changed(url, iss=None)).status == 303
 
     world, begun, url = bob_begins(**SILENT_ABOUT_ISS)
-    elsewhere = url.replace("/oauth/callback/", "/oauth/callback/x")
+    key = parameters(begun.url)["redirect_uri"].rpartition("/")[2]
+    elsewhere = url.replace(key, key[::-1])
     assert world.browse(changed(elsewhere, iss=None)).status == 400
     assert authorization(world, begun.id)["error"] == "wrong_callback"
 

@@ -175,7 +175,7 @@ def test_who_holds_the_secret_but_is_another_person_hears_the_same_too(stage: St
 @requirement("attack:D11")
 def test_who_has_left_hears_what_a_stranger_hears(stage: Stage) -> None:
     stage.world.put_member("acme", "bob", None)
-    for name in ("list", "see", "authorize", "revoke", "install"):
+    for name in ("list", "see", "authorize", "revoke", "install", "probe"):
         assert seen(ask(stage, name, jwt("bob"))) == seen(ask(stage, name, jwt("nobody")))
 
 

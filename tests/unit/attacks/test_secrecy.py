@@ -16,9 +16,10 @@ from strongroom.domain import authorization, authorization_request
 from strongroom.domain.errors import StoreUnavailable
 from strongroom.domain.identifiers import hashed
 from strongroom.domain.secret import Secret
-from strongroom.flows import answer, look_up
+from strongroom.flows import answer, clients, look_up
 from strongroom.ports import Message
 from tests.fakes.faults import in_turn
+from tests.fakes.provider import READS_DOCUMENTS
 from tests.requirements import requirement
 from tests.unit.attacks.hunt import (
     PROVIDER,
@@ -33,7 +34,9 @@ from tests.unit.attacks.hunt import (
 )
 from tests.weakened import weakened
 
-KINDS = {"code", "state", "verifier", "completion secret", "access_token", "refresh_token", "client_secret", "data key"}
+TOLD = {"code", "state", "verifier", "completion secret", "access_token", "refresh_token", "client_secret", "assertion"}
+KEPT = {"data key", "private key"}
+KINDS = TOLD | KEPT
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +98,16 @@ def test_control_code_that_leaks_is_caught(where: str) -> None:
     with weakened(*LEAKS[where]):
         a_whole_day(watched)
     assert found_in(watched.left_behind()[where], watched.known())
+
+
+@requirement("attack:C10")
+def test_control_a_private_key_that_is_not_sealed_is_found() -> None:
+    watched = Watched()
+    watched.world.provider.metadata |= READS_DOCUMENTS
+    sealed, bare = "ring.seal(client.client_secret, secret_place(place))", "client.client_secret.reveal()[::-1]"
+    with weakened(clients.to_item, sealed, bare):
+        watched.world.begin("bob", watched.world.install())
+    assert {kind for kind, _ in found_in(watched.left_behind()["the table"], watched.known())} == {"private key"}
 
 
 @requirement("attack:C10")

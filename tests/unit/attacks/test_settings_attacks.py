@@ -131,6 +131,32 @@ def test_no_wildcard_lets_other_origins_in(listed: str) -> None:
     assert refusal({"STRONGROOM_WEB_ORIGINS": listed}).startswith("STRONGROOM_WEB_ORIGINS is ")
 
 
+PAIR = "https://id.example=https://oauth.example"
+
+
+def test_control_pairs_of_origins_are_taken() -> None:
+    given = start({"STRONGROOM_ENDPOINT_ORIGINS": f" {PAIR}, https://a.example=https://b.example:8443"}).ports.policy
+    assert given.origins_beside("https://id.example") == {"https://oauth.example"}
+    assert given.origins_beside("https://a.example") == {"https://b.example:8443"}
+    assert given.origins_beside("https://oauth.example") == frozenset()
+    assert start({"STRONGROOM_ENDPOINT_ORIGINS": None}).ports.policy.endpoint_origins == ()
+
+
+@pytest.mark.parametrize("url", IN_A_LIST.values(), ids=IN_A_LIST.keys())
+@pytest.mark.parametrize("pair", ["{0}=https://oauth.example", "https://id.example={0}"])
+def test_a_pair_with_an_origin_that_is_none_stops_the_start(pair: str, url: str) -> None:
+    text = refusal({"STRONGROOM_ENDPOINT_ORIGINS": f"{PAIR},{pair.format(url)}"})
+    assert text.startswith("STRONGROOM_ENDPOINT_ORIGINS is ")
+    assert is_a_sentence(text)
+
+
+@pytest.mark.parametrize(
+    "pair", ["https://id.example", "=", f"{PAIR}=https://c.example", "=https://b.example", "a=b", "*"]
+)
+def test_half_a_pair_stops_the_start(pair: str) -> None:
+    assert is_a_sentence(refusal({"STRONGROOM_ENDPOINT_ORIGINS": pair}))
+
+
 NO_PAGE = {
     "http": "http://app.example/connections",
     "a query": "https://app.example/connections?next=https://evil.example",

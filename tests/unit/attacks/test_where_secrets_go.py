@@ -9,7 +9,7 @@ from urllib.parse import unquote_plus
 
 import pytest
 
-from strongroom.domain import exchange
+from strongroom.domain import token_requests
 from strongroom.domain.authorization import Authorization
 from strongroom.domain.http import Outgoing, Reply
 from strongroom.domain.identifiers import hashed
@@ -124,12 +124,17 @@ def test_what_goes_out_in_discovery_and_registration_holds_no_secret() -> None:
 
 
 @requirement("invariant:I12")
-@pytest.mark.parametrize("sends", [exchange.code_request, exchange.refresh_request, exchange.revocation_request])
-def test_control_a_request_that_goes_astray_is_noticed(sends: Callable[..., Outgoing]) -> None:
+@pytest.mark.parametrize(
+    ("sends", "endpoint"),
+    [
+        (token_requests.code_request, "token_endpoint"),
+        (token_requests.refresh_request, "url"),
+        (token_requests.revocation_request, "revocation_endpoint"),
+    ],
+)
+def test_control_a_request_that_goes_astray_is_noticed(sends: Callable[..., Outgoing], endpoint: str) -> None:
     world = WatchedWorld()
-    endpoint = "revocation_endpoint" if sends is exchange.revocation_request else "token_endpoint"
-    elsewhere = f'_post({endpoint}.rpartition("/")[0] + "/collect", client'
-    with weakened(sends, f"_post({endpoint}, client", elsewhere):
+    with weakened(sends, f"_post({endpoint}, form", f'_post({endpoint}.rpartition("/")[0] + "/collect", form'):
         live_through(world)
     assert set(world.gone_astray()) == {f"{HOME}/collect", f"{SECOND}/collect"}
 
@@ -173,7 +178,7 @@ def test_control_if_completing_discovered_again_the_code_would_follow_the_metada
     world = WatchedWorld()
     begun = world.begin("bob", world.files)
     world.provider.metadata["token_endpoint"] = f"{HOME}/collect"
-    with weakened(exchange.code_request, "_post(token_endpoint, client", f'_post("{HOME}/collect", client'):
+    with weakened(token_requests.code_request, "_post(token_endpoint, form", f'_post("{HOME}/collect", form'):
         world.complete("bob", world.consent(begun, "bob"))
     assert [url for url, _ in exchanges(world)] == [f"{HOME}/collect"]
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from strongroom.domain.http import Answer, Outgoing
 from strongroom.domain.policy import Policy
 from strongroom.domain.sealing import Place, Purpose, TeamKeys
 from strongroom.domain.secret import Secret
 from strongroom.domain.table import Commit, Item, Key, Page, Query, Write
+
+if TYPE_CHECKING:  # a look-up has no use for these, and a cold one waits for every import
+    from strongroom.domain.catalog import CatalogEntry
+    from strongroom.domain.client_authentication import PublicKey
 
 
 class Clock(Protocol):
@@ -121,6 +125,29 @@ class Egress(Protocol):
         """
 
 
+class Signer(Protocol):
+    """Signatures by which we are a provider's client: ES256 (RFC 7518 §3.4)."""
+
+    def make(self, seed: bytes) -> tuple[Secret, PublicKey]:
+        """Make a key pair of 40 fresh bytes."""
+
+    def sign(self, key: Secret, text: bytes) -> bytes:
+        """Sign a text with a key that `make` has made."""
+
+
+class ProviderCatalog(Protocol):
+    """What is odd about known providers."""
+
+    def entry(self, issuer: str, token_endpoint: str) -> CatalogEntry:
+        """Find a provider by its exact issuer, or else by the origin of its token endpoint; `STRICT` if it is not listed."""
+
+    def of_issuer(self, issuer: str) -> CatalogEntry:
+        """Find a provider before its endpoints are known."""
+
+    def knows_pair(self, issuer: str, *endpoints: str) -> bool:
+        """Whether these belong to one provider although they share no origin."""
+
+
 class Journal(Protocol):
     """Structured lines and metrics. Values are ids, codes and numbers: never a secret, never a provider's text."""
 
@@ -179,6 +206,8 @@ class Ports:
     table: Table
     vault: Vault
     egress: Egress
+    signer: Signer
+    catalog: ProviderCatalog
     queues: Queues
     clock: Clock
     chance: Chance

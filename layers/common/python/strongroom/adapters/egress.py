@@ -20,13 +20,14 @@ from strongroom.adapters.egress_connection import (
     system_resolver,
     verified_tls,
 )
+from strongroom.adapters.egress_memory import Silences
 from strongroom.domain.destinations import Destination, Rules, follow, judge
 from strongroom.domain.errors import EgressRefused, ProviderFailed
-from strongroom.domain.http import Answer, NoAnswer, NotSent, Outgoing, Reply
+from strongroom.domain.http import Answer, NoAnswer, NotSent, Outgoing
+from strongroom.domain.redirects import redirection
 from strongroom.ports import Line
 
 MOST_HOPS = 3
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 SURVIVE_A_MOVE = frozenset({"accept", "mcp-protocol-version", "user-agent"})
 OURS_TO_SET = frozenset(
     {
@@ -50,8 +51,8 @@ class GuardedEgress:
 
     It keeps no connection between requests, reads nothing from the environment (proxies, netrc, certificate paths),
     keeps no cookies and writes no log. `ports` are allowed beside 443, `own_hosts` (`host` or `host:port`) are never
-    called, `loopback` is the development switch of `domain.destinations.Rules`. Make it while the process starts, so
-    that name resolution is bounded before the first name is looked up.
+    called, `loopback` is the development switch of `domain.destinations.Rules`. `now` is the time of day. Make it while
+    the process starts, so that name resolution is bounded before the first name is looked up.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class GuardedEgress:
         connect: Connect = connect_to,
         tls: Callable[[], ssl.SSLContext] = verified_tls,
         monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
         ports: Iterable[int] = (),
         own_hosts: Iterable[str] = (),
         loopback: bool = False,
@@ -68,12 +70,14 @@ class GuardedEgress:
         self._rules = Rules(frozenset(ports), frozenset(host.lower() for host in own_hosts), loopback)
         self._dialler = Dialler(resolve or system_resolver(), connect, tls)
         self._monotonic = monotonic
+        self._silences = Silences(now)
 
     def send(self, request: Outgoing) -> Answer:
         """Send one request, each time over a new connection, and follow the redirects that it permits.
 
         A redirect is followed for GET alone, at most three times, judged and resolved anew; on the way to another
-        origin everything that may be a credential stays behind. A POST is never sent twice.
+        origin everything that may be a credential stays behind. A POST is never sent twice. A GET to an origin that
+        gave no answer to another GET within the last ten seconds is `NotSent` at once.
 
         Raises:
             EgressRefused: If the URL, a redirect, an address behind a name or the form of the request is not allowed.
@@ -82,7 +86,7 @@ class GuardedEgress:
         destination = judge(request.url, self._rules)
         _load_client()
         deadline = Deadline(self._monotonic, request.within)
-        answer = self._once(destination, request, deadline)
+        answer = self._unless_silent(destination, request, deadline)
         for _ in range(permitted_hops(request)):
             location = redirection(answer)
             if location is None:
@@ -109,6 +113,19 @@ class GuardedEgress:
         with connection:
             yield OpenLine(connection, destination, self._rules, self._monotonic)
 
+    def _unless_silent(self, destination: Destination, request: Outgoing, deadline: Deadline) -> Answer:
+        """Send it, if it is a POST or nobody knows the origin to be silent. Only a GET's silence is remembered: that of
+        a POST is often work in progress."""
+        if request.method != "GET":
+            return self._once(destination, request, deadline)
+        silence = self._silences.recall(destination.origin)
+        if silence is not None:
+            return silence
+        chance = deadline.remains()
+        answer = self._once(destination, request, deadline)
+        self._silences.learn(destination.origin, answer, chance)
+        return answer
+
     def _once(self, destination: Destination, request: Outgoing, deadline: Deadline) -> Answer:
         try:
             connection = self._dialler.open(destination, deadline)
@@ -119,7 +136,7 @@ class GuardedEgress:
 
     def _later(self, destination: Destination, request: Outgoing, deadline: Deadline) -> Answer:
         """Send after a redirect: by then something has been sent, whatever becomes of this one."""
-        answer = self._once(destination, request, deadline)
+        answer = self._unless_silent(destination, request, deadline)
         return NoAnswer(answer.reason) if isinstance(answer, NotSent) else answer
 
 
@@ -165,17 +182,6 @@ def check_form(request: Outgoing) -> None:
 def permitted_hops(request: Outgoing) -> int:
     """Give the number of redirects that may be followed."""
     return min(request.hops, MOST_HOPS) if request.method == "GET" else 0
-
-
-def redirection(answer: Answer) -> str | None:
-    """Return where an answer points, or None. Two Location headers are no direction."""
-    if not isinstance(answer, Reply) or answer.status not in REDIRECTS:
-        return None
-    match answer.headers.get("location", ()):
-        case (location,):
-            return location
-        case _:
-            return None
 
 
 def onwards(request: Outgoing, current: Destination, onward: Destination) -> Outgoing:

@@ -41,10 +41,14 @@ class Deadline:
         Raises:
             TimeoutError: If nothing remains. A timeout of 0 would make the socket non-blocking instead.
         """
-        left = self._end - self._monotonic()
+        left = self.remains()
         if left <= 0:
             raise TimeoutError
         return left
+
+    def remains(self) -> float:
+        """Give the seconds that remain, which may be none."""
+        return self._end - self._monotonic()
 
 
 def system_resolver(environ: MutableMapping[str, str] = os.environ) -> Resolve:

@@ -20,6 +20,7 @@ from strongroom.domain.http import KIBIBYTE, Answer, NoAnswer, NotSent, Outgoing
 
 HEAD_LIMIT = 32 * KIBIBYTE
 FRAMING = 4  # the most bytes on the wire for one byte of body: chunks may be small, but not all of them tiny
+MOST_PIECES = 16 * KIBIBYTE  # each costs the same work, however small: a megabyte of tiny chunks is seconds of CPU
 
 # At debug level httpcore2 writes requests and the provider's headers to its log; its level is not the operator's.
 logging.getLogger("httpcore2").setLevel(logging.CRITICAL)
@@ -132,8 +133,8 @@ def _reply(response: httpcore2.Response, wire: Wire, limit: int) -> Reply:
 def _body(chunks: Iterable[bytes], limit: int) -> bytes:
     """Read the raw body. It is never decoded, so that what is counted is what arrives."""
     body = bytearray()
-    for chunk in chunks:
+    for number, chunk in enumerate(chunks, 1):
         body += chunk
-        if len(body) > limit:
+        if len(body) > limit or number > MOST_PIECES:
             raise Unacceptable("too_large")
     return bytes(body)

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from strongroom.domain.by_hand import MOST_PARAMETERS, WITH_SECRET, Entered, EnteredClient, EnteredMethod
+from strongroom.domain.catalog import Endpoints
 from strongroom.domain.errors import InvalidRequest
+from strongroom.domain.scope import MOST
+from strongroom.domain.secret import Secret
+from strongroom.domain.step_up import LONGEST
 
 
 class Body(BaseModel):
@@ -20,14 +25,83 @@ _PLAIN = r"[^\p{Cc}\p{Zl}\p{Zp}\u{202A}-\u{202E}\u{2066}-\u{2069}]"
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=rf"\A{_PLAIN}*[\S&&{_PLAIN}]{_PLAIN}*\z")]
 
 
+Url = Annotated[str, Field(min_length=1, max_length=2048)]
+ScopeToken = Annotated[str, Field(pattern=r"\A[\x21\x23-\x5B\x5D-\x7E]{1,512}\z")]  # RFC 6749 §3.3
+ClientSecret = Annotated[str, Field(pattern=r"\A[\x20-\x7E]{1,4096}\z")]
+ParameterName = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_.-]{1,64}\z")]
+ParameterText = Annotated[str, Field(pattern=r"\A[\x20-\x7E]{1,512}\z")]
+
+
+class ClientBody(Body):
+    client_id: Annotated[str, Field(pattern=r"\A[\x20-\x7E]{1,2048}\z")]
+    client_secret: Annotated[ClientSecret | None, Field(repr=False)] = None
+    auth_method: EnteredMethod | None = None
+
+    @model_validator(mode="after")
+    def _has_a_secret_if_its_method_uses_one(self) -> ClientBody:
+        if self.auth_method is not None and (self.auth_method in WITH_SECRET) != (self.client_secret is not None):
+            raise ValueError("the method uses a secret exactly if there is one")
+        return self
+
+
+class EndpointsBody(Body):
+    authorization: Url
+    token: Url
+    revocation: Url | None = None
+
+
+class ProviderBody(Body):
+    draft: Annotated[str, Field(pattern=r"\A[a-z2-7]{20}\z")]
+    client: ClientBody
+    issuer: Url | None = None
+    endpoints: EndpointsBody | None = None
+    iss: bool = False
+    pkce_unlisted: bool = False
+    parameters: Annotated[dict[ParameterName, ParameterText], Field(max_length=MOST_PARAMETERS)] = {}
+
+    @model_validator(mode="after")
+    def _says_whose_client_it_is(self) -> ProviderBody:
+        if self.issuer is None and self.endpoints is None:
+            raise ValueError("an issuer or endpoints are needed")
+        return self
+
+    def entered(self) -> Entered:
+        """Take the secret out of what is easily printed."""
+        client, ends = self.client, self.endpoints
+        secret = Secret(client.client_secret) if client.client_secret is not None else None
+        return Entered(
+            draft=self.draft,
+            client=EnteredClient(client.client_id, secret, client.auth_method),
+            issuer=self.issuer,
+            endpoints=Endpoints(ends.authorization, ends.token, ends.revocation) if ends else None,
+            iss=self.iss,
+            pkce_unlisted=self.pkce_unlisted,
+            parameters=self.parameters,
+        )
+
+
 class InstallBody(Body):
     name: Name
-    url: Annotated[str, Field(min_length=1, max_length=2048)]
+    url: Url
     sharing: Literal["per_user", "shared"] = "per_user"
+    scopes: Annotated[list[ScopeToken], Field(max_length=MOST)] = []
+    provider: ProviderBody | None = None
+
+    @model_validator(mode="after")
+    def _names_each_scope_once(self) -> InstallBody:
+        if len({*self.scopes}) < len(self.scopes):
+            raise ValueError("a scope is named twice")
+        if len(" ".join(self.scopes)) > LONGEST:
+            raise ValueError("the scopes are too long: every look-up reads them")
+        return self
 
 
 class AuthorizeBody(Body):
     return_to: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
+
+
+class ProbeBody(Body):
+    url: Annotated[str, Field(min_length=1, max_length=2048)]
 
 
 class CompleteBody(Body):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from strongroom.domain.errors import IntegrityError, InvalidRequest, NotFound, StrongroomError
+from strongroom.domain.errors import DiscoveryFailed, IntegrityError, InvalidRequest, NotFound, StrongroomError
 from strongroom.ports import Journal
 
 Event: TypeAlias = Mapping[str, Any]
@@ -167,7 +167,18 @@ def refusal(error: StrongroomError, request_id: str) -> Response:
 
     What is wrong with a request is told in full: these texts name members and limits, never a value.
     """
-    message = str(error) if isinstance(error, InvalidRequest) else error.sentence
-    body = {"error": error.public_code, "message": message, "request_id": request_id, **error.detail}
+    body = {"error": error.public_code, "message": _message(error), "request_id": request_id, **error.detail}
     retry_after = error.detail.get("retry_after")
     return answer(error.status, body, {"retry-after": str(retry_after)} if isinstance(retry_after, int) else None)
+
+
+def _message(error: StrongroomError) -> str:
+    match error:
+        case InvalidRequest():
+            return str(error)
+        case DiscoveryFailed():
+            from strongroom.domain.trail import sentence_of  # a look-up has no use for it
+
+            return sentence_of(error.public_code)
+        case _:
+            return error.sentence

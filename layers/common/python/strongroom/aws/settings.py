@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from strongroom.domain.errors import SettingsError
@@ -80,6 +80,8 @@ class Settings:
             self.background_policy(),
             web_client_url=_page("WEB_CLIENT_URL", self.text("WEB_CLIENT_URL"), loopback),
             web_origins=self._origins(loopback),
+            endpoint_origins=tuple(self._pairs(loopback)),
+            conformance_client=self._conformance_client(loopback),
         )
 
     def background_policy(self) -> Policy:
@@ -104,6 +106,22 @@ class Settings:
     def _origins(self, loopback: bool) -> tuple[str, ...]:
         listed = self.environment.get(f"{PREFIX}WEB_ORIGINS", "").split(",")
         return tuple(_origin("WEB_ORIGINS", text.strip(), loopback) for text in listed if text.strip())
+
+    def _conformance_client(self, loopback: bool) -> str | None:
+        """Where the conformance suite expects our client metadata document: an exception of its run, and of nothing else."""
+        text = self.environment.get(f"{PREFIX}CONFORMANCE_CLIENT", "").strip()
+        if text and not loopback:
+            raise SettingsError(f"{PREFIX}CONFORMANCE_CLIENT goes with {PREFIX}DEVELOPMENT={LOOPBACK} only: remove it.")
+        return _page("CONFORMANCE_CLIENT", text, loopback) if text else None
+
+    def _pairs(self, loopback: bool) -> Iterator[tuple[str, str]]:
+        name = "ENDPOINT_ORIGINS"
+        for pair in self.environment.get(PREFIX + name, "").split(","):
+            issuer, equals, endpoint = (part.strip() for part in pair.partition("="))
+            if pair.strip() and not equals:
+                raise _wrong(name, pair, "pairs of origins, such as https://id.example.com=https://oauth.example.com")
+            if pair.strip():
+                yield _origin(name, issuer, loopback), _origin(name, endpoint, loopback)
 
 
 _MEANINGS = {

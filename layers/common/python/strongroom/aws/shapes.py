@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from strongroom.domain.authorization import Authorization, State
+    from strongroom.domain.by_hand import ByHand
     from strongroom.domain.status import Status
     from strongroom.flows.begin import Begun
     from strongroom.flows.install import Listed
@@ -18,6 +20,7 @@ def released(token: Released) -> dict[str, Any]:
         "access_token": token.access_token.reveal(),
         "token_type": "Bearer",
         "expires_at": token.expires_at,
+        "expiry": token.expiry,
         "scopes": list(token.scopes),
         "version": token.version,
         "cache_until": token.cache_until,
@@ -34,19 +37,33 @@ def status_of(status: Status) -> dict[str, Any]:
         "since": status.since or None,
         "next": status.next,
         "expires_at": status.expires_at,
+        "expiry": status.expiry,
         "scopes": list(status.scopes),
         "missing_scopes": list(status.missing_scopes),
     }
 
 
+def provider_of(entered: ByHand) -> dict[str, Any]:
+    """What an admin has entered, as every member may see it before consenting. A host is null if it is discovered."""
+    return {
+        "issuer": entered.issuer,
+        "authorization_host": entered.authorization_host,
+        "token_host": entered.token_host,
+        "client_id": entered.client_id,
+        "entered": True,
+    }
+
+
 def listed(entry: Listed) -> dict[str, Any]:
-    one = entry.installation
+    one, entered = entry.installation, entry.provider
     return {
         "installation": one.id,
         "name": one.name,
         "url": one.url,
         "sharing": one.sharing,
         "enabled": one.enabled,
+        "scopes": list(one.scopes),
+        "provider": provider_of(entered) if entered else None,
         "connection": status_of(entry.status),
     }
 
@@ -59,6 +76,7 @@ def begun(start: Begun) -> dict[str, Any]:
         "authorization_url": start.authorization_url.reveal(),
         "mcp_host": authorization.mcp_host,
         "provider_host": authorization.authorization_host,
+        "token_host": urlsplit(authorization.destination.token_endpoint).netloc,
         "scopes": list(authorization.scopes),
         "expires_at": authorization.expires_at,
     }

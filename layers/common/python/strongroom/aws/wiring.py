@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast
 
 from strongroom.adapters import clients
+from strongroom.adapters.catalog_files import CatalogFiles
 from strongroom.adapters.cipher import AesGcm
 from strongroom.adapters.dynamo import DynamoTable
 from strongroom.adapters.egress import GuardedEgress
 from strongroom.adapters.kms import Kms, KmsClient
 from strongroom.adapters.machine import SystemChance, SystemClock
+from strongroom.adapters.signer import Es256
 from strongroom.adapters.sqs import SqsQueue
 from strongroom.aws.journal import Journal
 from strongroom.aws.settings import Settings
@@ -81,6 +83,8 @@ def wire(
         table=table,
         vault=Vault(table, keys, AesGcm(), clock, chance, deployment),
         egress=GuardedEgress(own_hosts=policy.destinations().own, loopback=policy.loopback),
+        signer=Es256(),
+        catalog=CatalogFiles(),
         queues=Queues(queue("sweep"), queue("renewal"), queue("rescue"), queue("chore")),
         clock=clock,
         chance=chance,

@@ -7,12 +7,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias
-from urllib.parse import quote, unquote_to_bytes, urlencode
+from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
 
+from strongroom.domain.catalog import STRICT, CatalogEntry
 from strongroom.domain.errors import AuthorizationRefused, DiscoveryFailed, InvalidRequest
 from strongroom.domain.identifiers import hashed
 from strongroom.domain.own_parameters import names_own_parameter
 from strongroom.domain.provider import Provider, ProviderClient
+from strongroom.domain.scope import OFFLINE
 from strongroom.domain.secret import Secret
 
 LONGEST_QUERY: Final = 8 * 1024
@@ -127,20 +129,24 @@ def authorization_url(
     challenge: str,
     scopes: Iterable[str],
     resource: str,
+    entry: CatalogEntry = STRICT,
     extra: Mapping[str, str] | None = None,
 ) -> str:
     """Build the address of the consent page (RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2.1).
 
-    A query that the endpoint already has is kept as it is. `resource` may be empty. `extra` is what our own data adds
-    for this provider.
+    A query that the endpoint already has is kept as it is. `resource` may be empty. `entry` is what is odd about this
+    provider, `extra` what an admin has entered for it. `offline_access` goes with `prompt=consent`, without which an
+    OpenID provider ignores it (OpenID Connect Core §11), unless a prompt is named already.
 
     Raises:
         DiscoveryFailed: If that query or `extra` names a parameter of ours.
     """
     endpoint, _, kept = provider.authorization_endpoint.partition("?")
-    added = urlencode(dict(extra or {}), quote_via=quote)
+    added = urlencode({**entry.asking.parameters, **(extra or {})}, quote_via=quote)
     if names_own_parameter(kept) or names_own_parameter(added):
         raise DiscoveryFailed("a parameter of ours is already named", code="authorization_endpoint_refused")
+    asked = tuple(scopes)
+    prompted = "prompt" in dict(parse_qsl(f"{kept}&{added}", keep_blank_values=True))
     wanted = {
         "response_type": "code",
         "client_id": client.client_id,
@@ -148,8 +154,9 @@ def authorization_url(
         "state": state.reveal(),
         "code_challenge": challenge,
         "code_challenge_method": "S256",
-        "scope": " ".join(scopes),
-        "resource": resource,
+        entry.asking.scope_parameter: entry.asking.scope_separator.join(asked),
+        "resource": resource if entry.asking.resource else "",
+        "prompt": "consent" if OFFLINE in asked and not prompted else "",
     }
     ours = urlencode({name: value for name, value in wanted.items() if value}, quote_via=quote)
     return endpoint + "?" + "&".join(part for part in (kept, added, ours) if part)

@@ -6,6 +6,7 @@ under those alone and go nowhere else.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -130,18 +131,23 @@ class RevocationChore:
         return now - self.made_at >= GIVE_UP_AFTER
 
 
-def is_kept_for_other(chore: RevocationChore, others: list[Connection]) -> bool:
+def is_kept_for_other(chore: RevocationChore, others: Iterable[Connection]) -> bool:
     """Whether ending this grant at the provider would take away what somebody still uses.
 
     Many providers end the user's whole grant at our client when one of its tokens is revoked, so a token is not revoked
     while another live connection of the same person, or a newer grant of the same row, uses the same client.
     """
-    client = (chore.destination.provider_key, chore.destination.client_generation)
     return any(
         other.tokens is not None
         and other.reason is None
         and other.destination is not None
-        and (other.destination.provider_key, other.destination.client_generation) == client
+        and _is_one_client(other.destination, chore.destination)
         and other.version.grant != chore.version.grant
         for other in others
     )
+
+
+def _is_one_client(one: Destination, other: Destination) -> bool:
+    """Whether a provider takes us for the same client: whatever generation, and whatever row of ours, an id is known by."""
+    one_server = one.issuer == other.issuer or one.token_endpoint == other.token_endpoint
+    return one_server and one.client_id == other.client_id

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 from strongroom.domain import keys
 from strongroom.domain.sealing import Place, destination_hash
@@ -15,6 +16,9 @@ from strongroom.domain.table import Condition, Is, Item, Key, Value, every
 
 RENEWAL_ATTRIBUTES = ("lease", "lease_until", "intent_at", "intents", "retry_at", "failures", "last_error")
 NO_ANSWER = "no_answer"
+
+Expiry: TypeAlias = Literal["known", "unknown", "never"]
+"""What is known of the end of an access token: when it is, nothing, or that there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class SealedTokens:
-    """Ciphertexts and what may be known of them. `expires_at` None: the provider does not say."""
+    """Ciphertexts and what may be known of them. `expires_at` None: it is not known, or there is no end (`endless`)."""
 
     access: bytes
     refresh: bytes | None
@@ -120,6 +124,13 @@ class SealedTokens:
     lifetime: int | None
     obtained_at: int
     scopes: tuple[str, ...]
+    endless: bool = False
+
+    @property
+    def expiry(self) -> Expiry:
+        if self.endless:
+            return "never"
+        return "unknown" if self.expires_at is None else "known"
 
     def to_item(self) -> dict[str, Value]:
         return {
@@ -129,6 +140,7 @@ class SealedTokens:
             "lifetime": self.lifetime,
             "obtained_at": self.obtained_at,
             "scopes": list(self.scopes),
+            "endless": self.endless or None,
         }
 
     @classmethod
@@ -144,6 +156,7 @@ class SealedTokens:
             lifetime=optional_number(item, "lifetime"),
             obtained_at=number(item, "obtained_at"),
             scopes=texts(item, "scopes"),
+            endless=item.get("endless") is True,
         )
 
 

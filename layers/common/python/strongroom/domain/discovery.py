@@ -10,11 +10,11 @@ from collections.abc import Collection, Sequence
 from strongroom.domain.challenge import BearerChallenge
 from strongroom.domain.errors import DiscoveryFailed, ProviderFailed
 from strongroom.domain.http import KIBIBYTE, Answer, Outgoing, Reply
-from strongroom.domain.json_document import JsonObject, json_document
+from strongroom.domain.json_document import JsonObject, is_json, json_document
 from strongroom.domain.provider import Provider, Resource
 from strongroom.domain.scope import scope_tokens
 from strongroom.domain.secret import Secret
-from strongroom.domain.server_metadata import read_provider, texts
+from strongroom.domain.server_metadata import endpoints_of, read_provider, texts
 from strongroom.domain.web_url import WebUrl, web_url
 
 MOST_ISSUERS = 3
@@ -128,6 +128,14 @@ def judge_authorization_server(
     return read_provider(document, home, {home.origin, *known_origins}, loopback=loopback)
 
 
+def named_endpoints(answer: Answer, *, loopback: bool = False) -> tuple[WebUrl, ...]:
+    """List the endpoints that a document names, before any of it is believed; of an unusable document, none."""
+    try:
+        return endpoints_of(_document(answer, "server_metadata"), loopback=loopback)
+    except DiscoveryFailed:
+        return ()
+
+
 def legacy_metadata_url(mcp_url: str, *, loopback: bool = False) -> str:
     """Where a server of MCP revision 2025-03-26 keeps its metadata: for those without resource metadata alone.
 
@@ -137,7 +145,14 @@ def legacy_metadata_url(mcp_url: str, *, loopback: bool = False) -> str:
     return f"{_mcp(mcp_url, loopback).origin}{SERVER_METADATA}"
 
 
-def judge_legacy(answer: Answer, mcp_url: str, *, loopback: bool = False) -> tuple[Resource, Provider]:
+def judge_legacy(
+    answer: Answer,
+    mcp_url: str,
+    *,
+    loopback: bool = False,
+    known_origins: Collection[str] = (),
+    pkce_vouched: bool = False,
+) -> tuple[Resource, Provider]:
     """Read what an MCP server of revision 2025-03-26 says of itself as its own authorization server.
 
     Its issuer is its origin, with or without a final slash. Where there is no document, the endpoints are `/authorize`,
@@ -147,7 +162,7 @@ def judge_legacy(answer: Answer, mcp_url: str, *, loopback: bool = False) -> tup
         DiscoveryFailed: As `judge_authorization_server` does.
     """
     origin = _mcp(mcp_url, loopback).origin
-    if isinstance(answer, Reply) and 400 <= answer.status < 500:
+    if is_missing(answer):
         endpoints = (f"{origin}/authorize", f"{origin}/token", f"{origin}/register")
         provider = Provider(
             origin, *endpoints, token_auth_methods=("none", "client_secret_post", "client_secret_basic")
@@ -155,7 +170,15 @@ def judge_legacy(answer: Answer, mcp_url: str, *, loopback: bool = False) -> tup
         return Resource("", (origin,)), provider
     named = _document(answer, "server_metadata").get("issuer")
     issuer = f"{origin}/" if named == f"{origin}/" else origin
-    return Resource("", (issuer,)), judge_authorization_server(answer, issuer, loopback=loopback)
+    provider = judge_authorization_server(
+        answer, issuer, loopback=loopback, known_origins=known_origins, pkce_vouched=pkce_vouched
+    )
+    return Resource("", (issuer,)), provider
+
+
+def is_missing(answer: Answer) -> bool:
+    """Whether somebody answered that there is no such document, for us."""
+    return isinstance(answer, Reply) and 400 <= answer.status < 500
 
 
 def most_telling(failures: Sequence[DiscoveryFailed]) -> DiscoveryFailed:
@@ -183,6 +206,9 @@ def _document(answer: Answer, what: str) -> JsonObject:
         raise DiscoveryFailed("there is no such document", code=f"{what}_missing")
     if not isinstance(answer, Reply) or answer.status != 200:
         raise DiscoveryFailed("the document cannot be had just now", code=f"{what}_unavailable")
+    if not is_json(answer.headers.get("content-type", ())):
+        # RFC 8414 §3.2, RFC 9728 §3.2. What a host calls a page or a text may be what anybody put there.
+        raise DiscoveryFailed("the document is not sent as JSON", code=f"{what}_unreadable")
     try:
         return json_document(answer.body)
     except ProviderFailed as failure:

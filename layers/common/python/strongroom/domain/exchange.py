@@ -1,22 +1,19 @@
-"""The back channel: redeem a code, refresh, revoke. Each request asks; one judge decides what a token answer means.
+"""What an answer of the back channel means: one judge for code exchange and refresh, and one for revocations.
 
 Clock, sockets and retries are elsewhere. An answer becomes one of a closed set of outcomes, whatever a provider sends.
 """
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
-from urllib.parse import quote_plus, urlencode
 
 from strongroom.domain.answer_fields import lifetime, pause, refresh_token, token
-from strongroom.domain.authorization_request import AuthorizationCode
+from strongroom.domain.catalog import Reading
 from strongroom.domain.errors import ProviderFailed
-from strongroom.domain.http import Answer, NoAnswer, NotSent, Outgoing, Reply
+from strongroom.domain.http import Answer, NoAnswer, NotSent, Reply
 from strongroom.domain.json_document import JsonObject, JsonValue, json_document
-from strongroom.domain.provider import ProviderClient
 from strongroom.domain.scope import scope_list
 from strongroom.domain.secret import Secret
 
@@ -30,8 +27,8 @@ class Issued:
     """New tokens, of type Bearer.
 
     None means that the provider did not say: no new refresh token, unknown expiry, scopes as asked for. `lifetime` is in
-    seconds, `expires_at` in seconds since the epoch, counted from before the request was sent. `ignored` names fields
-    that were there and could not be used.
+    seconds, `expires_at` in seconds since the epoch, counted from before the request was sent. `endless`: the catalog says
+    that such a token has no end. `ignored` names fields that were there and could not be used.
     """
 
     access_token: Secret
@@ -39,6 +36,7 @@ class Issued:
     expires_at: int | None
     lifetime: int | None
     scopes: tuple[str, ...] | None
+    endless: bool = False
     ignored: tuple[str, ...] = ()
 
 
@@ -83,72 +81,13 @@ class Ambiguous:
 
 Outcome: TypeAlias = Issued | Refused | ClientRejected | RateLimited | Transient | Ambiguous
 Revocation: TypeAlias = Literal["revoked", "unsupported", "refused_by_provider", "unreachable"]
+Step: TypeAlias = Literal["exchange", "refresh"]
+
+PLAIN = Reading()
+"""Where RFC 6749 §5.1 puts everything."""
 
 
-def code_request(
-    token_endpoint: str,
-    client: ProviderClient,
-    code: AuthorizationCode,
-    verifier: Secret,
-    redirect_uri: str,
-    resource: str,
-) -> Outgoing:
-    """Ask for tokens against a code (RFC 6749 §4.1.3, RFC 7636 §4.5, RFC 8707 §2.2). `resource` may be empty."""
-    form = {
-        "grant_type": "authorization_code",
-        "code": code.code.reveal(),
-        "redirect_uri": redirect_uri,
-        "code_verifier": verifier.reveal(),
-        "resource": resource,
-    }
-    return _post(token_endpoint, client, form)
-
-
-def refresh_request(
-    token_endpoint: str, client: ProviderClient, refresh_token: Secret, resource: str, scopes: Iterable[str] = ()
-) -> Outgoing:
-    """Ask for new tokens (RFC 6749 §6, RFC 8707 §2.2). Without `scopes`, they are those of the grant."""
-    form = {
-        "grant_type": "refresh_token",
-        "refresh_token": refresh_token.reveal(),
-        "resource": resource,
-        "scope": " ".join(scopes),
-    }
-    return _post(token_endpoint, client, form)
-
-
-def revocation_request(
-    revocation_endpoint: str, client: ProviderClient, unwanted: Secret, hint: Literal["refresh_token", "access_token"]
-) -> Outgoing:
-    """Tell the provider that a token is no longer wanted (RFC 7009 §2.1)."""
-    return _post(revocation_endpoint, client, {"token": unwanted.reveal(), "token_type_hint": hint})
-
-
-def _post(url: str, client: ProviderClient, form: Mapping[str, str]) -> Outgoing:
-    headers = {
-        "accept": Secret("application/json"),
-        "content-type": Secret("application/x-www-form-urlencoded"),
-    }
-    secret = client.client_secret.reveal() if client.client_secret else ""
-    match client.auth_method:
-        case "none":
-            proof = {"client_id": client.client_id}
-        case "client_secret_post":
-            proof = {"client_id": client.client_id, "client_secret": secret}
-        case "client_secret_basic":
-            # Then no client_id in the body: RFC 6749 §2.3 allows one method per request, and some servers count two.
-            proof, headers["authorization"] = {}, _basic(client.client_id, secret)
-    sent = {name: value for name, value in {**form, **proof}.items() if value}
-    return Outgoing("POST", url, headers, Secret(urlencode(sent)))
-
-
-def _basic(client_id: str, secret: str) -> Secret:
-    # RFC 6749 §2.3.1: form-urlencoded first. A colon or percent sign in either part would otherwise change the pair.
-    pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
-    return Secret("Basic " + base64.b64encode(pair.encode()).decode())
-
-
-def judge_token_answer(answer: Answer, asked_at: float) -> Outcome:
+def judge_token_answer(answer: Answer, asked_at: float, reading: Reading = PLAIN, step: Step = "exchange") -> Outcome:
     """Decide what a token endpoint said, to a code or to a refresh token (RFC 6749 §5).
 
     - Issued: 200 or 201 with a usable access token and no `error`.
@@ -157,7 +96,8 @@ def judge_token_answer(answer: Answer, asked_at: float) -> Outcome:
     - Transient: everything else. A 5xx is such a fault and no ambiguity, because most of them come before any work; but
       one may come after it, so that it is marked.
 
-    `asked_at` is when the request was begun: time on the way shortens what is left, never lengthens it.
+    `asked_at` is when the request was begun: time on the way shortens what is left, never lengthens it. `reading` says
+    where a provider of the catalog keeps the tokens, and by which names it refuses, in a 200 too.
     """
     match answer:
         case NotSent():
@@ -169,12 +109,12 @@ def judge_token_answer(answer: Answer, asked_at: float) -> Outcome:
         case Reply(status=status) if status >= 500:
             return Transient("provider_error", may_be_spent=True, retry_after=_pause(answer, asked_at))
         case Reply(status=status) if 200 <= status < 300:
-            return _judge_success(answer, asked_at)
+            return _judge_success(answer, asked_at, reading, step)
         case Reply():
-            return _judge_error(answer)
+            return _judge_error(answer, reading)
 
 
-def _judge_error(answer: Reply) -> Outcome:
+def _judge_error(answer: Reply, reading: Reading) -> Outcome:
     error = _object(answer).get("error")
     if answer.status in {400, 401}:
         match error:
@@ -182,7 +122,15 @@ def _judge_error(answer: Reply) -> Outcome:
                 return Refused()
             case "invalid_client" | "unauthorized_client":
                 return ClientRejected("invalid_client" if error == "invalid_client" else "unauthorized_client")
-    return Transient("redirected" if 300 <= answer.status < 400 else _named(error))
+    elsewhere = "redirected" if 300 <= answer.status < 400 else _named(error)
+    return _in_other_words(_object(answer), reading) or Transient(elsewhere)
+
+
+def _in_other_words(document: JsonObject, reading: Reading) -> Outcome | None:
+    said = [document.get(name) for name in reading.errors]
+    if any(word in reading.refused for word in said):
+        return Refused()
+    return ClientRejected("invalid_client") if any(word in reading.client_rejected for word in said) else None
 
 
 def _named(error: JsonValue) -> str:
@@ -190,29 +138,39 @@ def _named(error: JsonValue) -> str:
     return error if isinstance(error, str) and error in known else "provider_refused"
 
 
-def _judge_success(answer: Reply, asked_at: float) -> Outcome:
+def _judge_success(answer: Reply, asked_at: float, reading: Reading, step: Step) -> Outcome:
     document = _object(answer)
-    if document.get("error"):
-        return Transient(_named(document["error"]))
-    access = token(document.get("access_token"))
-    if access is None or answer.status not in {200, 201} or not _is_bearer(document.get("token_type")):
+    if document.get("error") or (reading.success_flag and document.get(reading.success_flag) is not True):
+        return _in_other_words(document, reading) or Transient(_named(document.get("error")))
+    found = _within(document, reading.exchange if step == "exchange" else reading.refresh)
+    access = token(found.get("access_token"))
+    if access is None or answer.status not in {200, 201} or not _is_bearer(found.get("token_type"), reading):
         return Ambiguous("unusable_answer")
-    refresh, seconds = refresh_token(document.get("refresh_token")), lifetime(document.get("expires_in"))
-    scopes = scope_list(document.get("scope"))
-    used = {"refresh_token": refresh, "expires_in": seconds, "scope": scopes}
+    refresh, seconds = refresh_token(found.get("refresh_token")), lifetime(found.get(reading.expiry))
+    scopes = scope_list(found.get("scope"), reading.scope_separator) or None  # RFC 6749 §3.3 has no empty one
+    used = {"refresh_token": refresh, reading.expiry: seconds, "scope": scopes}
     return Issued(
         access_token=access,
         refresh_token=refresh,
         expires_at=None if seconds is None else int(asked_at) + seconds,
         lifetime=seconds,
         scopes=scopes,
-        ignored=tuple(name for name, value in used.items() if value is None and name in document),
+        endless=reading.never_expires and found.get(reading.expiry) is None,
+        ignored=tuple(name for name, value in used.items() if value is None and name in found),
     )
 
 
-def _is_bearer(kind: JsonValue) -> bool:
+def _within(document: JsonObject, way: tuple[str, ...]) -> JsonObject:
+    """The object at the end of the way; an empty one if the way ends before."""
+    for name in way:
+        inner = document.get(name)
+        document = inner if isinstance(inner, Mapping) else {}
+    return document
+
+
+def _is_bearer(kind: JsonValue, reading: Reading) -> bool:
     # Required by RFC 6749 §5.1 and left out by deployed providers; a type that is named and is another one is meant.
-    return kind is None or (isinstance(kind, str) and kind.lower() == "bearer")
+    return kind is None or (isinstance(kind, str) and kind.lower() in {"bearer", *reading.token_types})
 
 
 def _object(answer: Reply) -> JsonObject:

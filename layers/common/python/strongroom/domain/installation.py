@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from strongroom.domain import keys
 from strongroom.domain.secret import Secret
-from strongroom.domain.table import Item
+from strongroom.domain.table import Item, Value
 
 Sharing: TypeAlias = Literal["per_user", "shared"]
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """`binding` is renewed whenever an admin changes what tokens are used for; a connection of an older one is dead."""
+    """`binding` is renewed whenever an admin changes what tokens are used for; a connection of an older one is dead.
+
+    `scopes` that an admin has entered are what is asked for and the most that ever is; empty: those of the challenge.
+    `entered` is what an admin has entered about the provider, as `by_hand` reads it: a look-up has no use for it.
+    """
 
     id: str
     team: str
@@ -24,9 +29,12 @@ class Installation:
     sharing: Sharing
     binding: str
     enabled: bool
+    scopes: tuple[str, ...] = ()
+    entered: Mapping[str, Value] | None = None
 
     @classmethod
     def from_item(cls, item: Item) -> Installation:
+        entered, scopes = item.get("by_hand"), item.get("scopes")
         return cls(
             id=str(item["installation"]),
             team=str(item["team"]),
@@ -35,6 +43,8 @@ class Installation:
             sharing="shared" if item["sharing"] == "shared" else "per_user",
             binding=str(item["binding"]),
             enabled=bool(item["enabled"]),
+            scopes=tuple(map(str, scopes)) if isinstance(scopes, list | tuple) else (),
+            entered=entered if isinstance(entered, Mapping) else None,
         )
 
     def to_item(self, now: int, installed_by: str) -> Item:
@@ -52,6 +62,8 @@ class Installation:
             "enabled": self.enabled,
             "created_at": now,
             "installed_by": installed_by,
+            **({"scopes": list(self.scopes)} if self.scopes else {}),
+            **({"by_hand": self.entered} if self.entered else {}),
         }
 
     @property

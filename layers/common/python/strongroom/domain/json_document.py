@@ -16,12 +16,20 @@ JsonObject: TypeAlias = Mapping[str, JsonValue]
 DEEPEST = 32
 LONGEST_NUMBER = 64
 
+_JSON_TYPE = re.compile(r"[ \t]*application/(?:[a-z0-9!#$&^_.-]+\+)?json[ \t]*(?:;.*)?", re.IGNORECASE | re.ASCII)
+
 # An unfinished string matches to the end of the text: otherwise each of its quotes is tried again, in quadratic time.
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
 class _Unfit(Exception):
     """The text breaks one of the rules."""
+
+
+def is_json(content_type: Sequence[str]) -> bool:
+    """Say whether the values of a `Content-Type` header let a body pass for JSON: one value, `application/json` or a
+    type with the suffix `+json` (RFC 6839 §3.1), whatever its parameters. So does no header at all (RFC 9110 §8.3)."""
+    return not content_type or (len(content_type) == 1 and _JSON_TYPE.fullmatch(content_type[0]) is not None)
 
 
 def json_document(body: bytes, *, odd_numbers_are_null: bool = False) -> JsonObject:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from strongroom.domain.identifiers import url_safe
 from strongroom.domain.secret import Secret
 
-AuthMethod: TypeAlias = Literal["none", "client_secret_post", "client_secret_basic"]
+AuthMethod: TypeAlias = Literal["none", "client_secret_post", "client_secret_basic", "private_key_jwt"]
 AUTH_METHODS: tuple[AuthMethod, ...] = get_args(AuthMethod)
 
 
@@ -45,13 +46,15 @@ class Provider:
     iss_supported: bool = False
     iss_required: bool = False
     client_metadata_documents: bool = False
+    signing_algorithms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderClient:
     """Our registration at a provider. It belongs to one team and to one issuer, both of which make its key.
 
-    `secret_expires_at` is in seconds since the epoch; None: the provider names no end.
+    `secret_expires_at` is in seconds since the epoch; None: the provider names no end. Of a client that signs, the secret is
+    its private key, and `public_key` the other half.
 
     Raises:
         ValueError: If there is a secret that the method does not use, or none that it needs.
@@ -64,10 +67,13 @@ class ProviderClient:
     auth_method: AuthMethod
     redirect_uri: str
     secret_expires_at: int | None = None
+    public_key: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         if (self.client_secret is None) != (self.auth_method == "none"):
             raise ValueError("a client has a secret exactly when its authentication method uses one")
+        if (self.public_key is None) != (self.auth_method != "private_key_jwt"):
+            raise ValueError("a client has a public key exactly when it signs")
 
 
 def provider_key(team: str, issuer: str) -> str:
@@ -77,6 +83,16 @@ def provider_key(team: str, issuer: str) -> str:
     that no two teams and no two issuers ever share a client. Each part goes in with its length, which keeps apart what
     plain joining would confuse.
     """
-    parts = (part.encode() for part in ("provider-key-1", team, issuer))
-    digest = hashlib.sha256(b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest()
+    return _key_of("provider-key-1", team, issuer)
+
+
+def drafted_key(team: str, draft: str) -> str:
+    """Name a provider that an admin enters by hand, before it is saved: the callback URL can be shown, and registered at the
+    provider, first. The draft is a random value; with another team it gives another key."""
+    return _key_of("drafted-key-1", team, draft)
+
+
+def _key_of(*parts: str) -> str:
+    encoded = [part.encode() for part in parts]
+    digest = hashlib.sha256(b"".join(len(part).to_bytes(4, "big") + part for part in encoded)).digest()
     return url_safe(digest)[:32]

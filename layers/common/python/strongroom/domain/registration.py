@@ -4,55 +4,129 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from typing import NoReturn
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Final, NoReturn, TypeAlias
 
+from strongroom.domain.catalog import STRICT, CatalogEntry
+from strongroom.domain.client_authentication import SIGNING_ALGORITHM
 from strongroom.domain.errors import DiscoveryFailed, ProviderFailed
 from strongroom.domain.http import Answer, Outgoing, Reply
 from strongroom.domain.json_document import JsonObject, JsonValue, json_document
+from strongroom.domain.policy import Policy
 from strongroom.domain.provider import AuthMethod, Provider, ProviderClient
 from strongroom.domain.secret import Secret
 
+CLIENT_NAME: Final = "Strongroom"
 PREFERRED: tuple[AuthMethod, ...] = ("client_secret_basic", "client_secret_post", "none")
 
 _CLIENT_ID = re.compile(r"[\x20-\x7E]{1,2048}")
 _CLIENT_SECRET = re.compile(r"[\x20-\x7E]{1,4096}")
 
 
-def choose_auth_method(provider: Provider) -> AuthMethod:
-    """Choose how we authenticate: Basic before a secret in the body before no secret.
+@dataclass(frozen=True, slots=True)
+class ByDocument:
+    """The provider reads our client ID metadata document."""
+
+    method: AuthMethod
+
+
+@dataclass(frozen=True, slots=True)
+class ByRegistration:
+    """The provider registers us (RFC 7591)."""
+
+    method: AuthMethod
+
+
+Way: TypeAlias = ByDocument | ByRegistration
+
+
+def choose(provider: Provider, entry: CatalogEntry, policy: Policy, said: Collection[AuthMethod] = ()) -> Way:
+    """Choose how we become a client, if no admin has entered one: by metadata document, if the provider takes it and it
+    is safe there; else by dynamic registration; else an admin has to enter one (MCP 2026-07-28, client registration
+    approaches).
+
+    `said` are the methods of authentication that our document for this provider has ever named.
+
+    Raises:
+        DiscoveryFailed: `registration_unsupported` or `client_authentication_unsupported`.
+    """
+    if entry.authenticating.registration == "by_hand":
+        raise DiscoveryFailed("by the catalog, an admin registers us there", code="registration_unsupported")
+    readable = provider.client_metadata_documents and _is_public(policy)
+    method = document_method(provider, policy, said) if readable else None
+    if method is not None:
+        return ByDocument(method)
+    if provider.registration_endpoint is None:
+        raise DiscoveryFailed("the provider registers nobody by itself", code="registration_unsupported")
+    return ByRegistration(choose_auth_method(provider, entry))
+
+
+def _is_public(policy: Policy) -> bool:
+    """Whether a provider can read our document: its URL is an https one (Client ID Metadata Document §3)."""
+    return policy.client_metadata_url("any").startswith("https://")
+
+
+def document_method(provider: Provider, policy: Policy, said: Collection[AuthMethod] = ()) -> AuthMethod | None:
+    """How a client by metadata document authenticates: it signs, or has no secret; None if neither is safe here.
+
+    Any server may read the document, so that a malicious provider can have a code made for this id by an honest one
+    (RFC 9700 §4.4). It gains nothing if we sign, or if the answer has to name who made it (`iss`). A document that once
+    named signatures never stops: an authorization that was begun before relies on them. One that did without them may be
+    remembered by others for long, so that `iss` stays necessary.
+    """
+    vouched = provider.iss_supported or policy.conformance_client is not None
+    if "private_key_jwt" in provider.token_auth_methods and _takes_our_signatures(provider):
+        return "private_key_jwt" if vouched or "none" not in said else None
+    unsigned = "none" in provider.token_auth_methods and "private_key_jwt" not in said
+    return "none" if vouched and unsigned else None
+
+
+def _takes_our_signatures(provider: Provider) -> bool:
+    # RFC 8414 §2: where the list is missing, the algorithms are not known.
+    return not provider.signing_algorithms or SIGNING_ALGORITHM in provider.signing_algorithms
+
+
+def choose_auth_method(provider: Provider, entry: CatalogEntry = STRICT) -> AuthMethod:
+    """Choose how we authenticate: Basic before a secret in the body before no secret; what the catalog says comes first.
 
     Raises:
         DiscoveryFailed: `client_authentication_unsupported`, if the provider lists none of them.
     """
-    for method in PREFERRED:
-        if method in provider.token_auth_methods:
+    known = tuple(method for method in entry.authenticating.methods if method in PREFERRED)
+    for method in known or PREFERRED:
+        if known or method in provider.token_auth_methods:
             return method
     raise DiscoveryFailed("no common method of authentication", code="client_authentication_unsupported")
 
 
 def registration_request(
-    provider: Provider, redirect_uri: str, client_name: str, scopes: Iterable[str] = ()
+    provider: Provider, redirect_uri: str, method: AuthMethod, scopes: Iterable[str] = ()
 ) -> Outgoing:
-    """Ask for a client of our own (RFC 7591 §3.1; `application_type` as MCP demands, OpenID Connect Registration §2).
+    """Ask for a client of our own (RFC 7591 §3.1).
 
     Raises:
-        DiscoveryFailed: `registration_unsupported` or `client_authentication_unsupported`.
+        DiscoveryFailed: `registration_unsupported`.
     """
     if provider.registration_endpoint is None:
         raise DiscoveryFailed("the provider registers nobody by itself", code="registration_unsupported")
     scope = " ".join(scopes)
-    wanted = {
-        "client_name": client_name,
+    wanted = {**client_metadata(redirect_uri, method), **({"scope": scope} if scope else {})}
+    headers = {"accept": Secret("application/json"), "content-type": Secret("application/json")}
+    return Outgoing("POST", provider.registration_endpoint, headers, Secret(json.dumps(wanted)))
+
+
+def client_metadata(redirect_uri: str, method: AuthMethod) -> JsonObject:
+    """Say what we are, to whom registers us and to whom reads our document (RFC 7591 §2; `application_type` as MCP demands,
+    OpenID Connect Registration §2)."""
+    return {
+        "client_name": CLIENT_NAME,
         "redirect_uris": [redirect_uri],
         "grant_types": ["authorization_code", "refresh_token"],
         "response_types": ["code"],
-        "token_endpoint_auth_method": choose_auth_method(provider),
+        "token_endpoint_auth_method": method,
         "application_type": "web",
-        **({"scope": scope} if scope else {}),
     }
-    headers = {"accept": Secret("application/json"), "content-type": Secret("application/json")}
-    return Outgoing("POST", provider.registration_endpoint, headers, Secret(json.dumps(wanted)))
 
 
 def judge_registration(

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from strongroom.domain.catalog import Refreshing
 from strongroom.domain.connection import NO_ANSWER, RENEWAL_ATTRIBUTES, Connection, SealedTokens
 from strongroom.domain.exchange import Issued
 from strongroom.domain.policy import Policy
-from strongroom.domain.schedule import Life, due_at, retry_after, second_look_at
+from strongroom.domain.schedule import SECOND_LOOK_AFTER, Life, due_at, retry_after
 from strongroom.domain.table import Below, Change, Condition, Every, Is, Lacks, Value, either, every
 
 CALL = 10.0
@@ -23,9 +24,12 @@ CLOCKS_APART = 2
 DIAL = 5.0
 LEAST_DIAL = 1.0
 """Seconds for reaching the provider: at most, and what is worth trying."""
-COMMIT = 8.0
-"""Seconds that must be left after the call for keeping what it gave: one write to a table that says nothing (seven), and
-then the rescue queue."""
+ONE_WRITE = 7.0
+"""Seconds that one write may take to a table that says nothing."""
+COMMIT = ONE_WRITE + 1
+"""Seconds that must be left after the call for keeping what it gave: one write, and then the rescue queue."""
+
+NOTHING_KNOWN = Refreshing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,32 +55,31 @@ class Leave:
 Readiness: TypeAlias = Go | Busy | Leave
 
 
-def assess(connection: Connection, now: float) -> Readiness:
+def assess(connection: Connection, now: float, second_look: int = SECOND_LOOK_AFTER) -> Readiness:
     """Say whether this connection may be renewed now.
 
-    After a request without an answer there is one deliberate second look, thirty seconds after its intent: providers
-    with a grace window still take the old token then.
+    After a request without an answer there is one deliberate second look, so many seconds after its intent.
     """
     state = connection.renewal
     if connection.tokens is None or connection.tokens.refresh is None:
         return Leave("no_refresh_token")
     if state.lease is not None and now < state.lease_until + CLOCKS_APART:
-        return Busy(second_look_at(state.intent_at or int(now)))
-    if state.intents and state.intent_at is not None and now < second_look_at(state.intent_at):
-        return Busy(second_look_at(state.intent_at))
+        return Busy((state.intent_at or int(now)) + second_look)
+    if state.intents and state.intent_at is not None and now < state.intent_at + second_look:
+        return Busy(state.intent_at + second_look)
     if now < state.retry_at:
         return Leave("backing_off", state.retry_at)
     return Go()
 
 
-def take_lease(connection: Connection, lease: str, now: float) -> Change:
+def take_lease(connection: Connection, lease: str, now: float, second_look: int = SECOND_LOOK_AFTER) -> Change:
     """The write that gives one worker the right to renew, and records that the refresh token may be spent.
 
     The lease counts from before this request is sent. Nobody may have tried since the row was read: their attempt may
     have spent the token, and the pause after it would be skipped. What was not due soon becomes due at the second look:
     a worker that dies leaves no message behind if it renewed on demand.
     """
-    again = second_look_at(int(now))
+    again = int(now) + second_look
     put: dict[str, Value] = {
         "lease": lease,
         "lease_until": int(now) + LEASE,
@@ -100,14 +103,29 @@ def renewed_tokens(
 ) -> SealedTokens:
     """What the row will know of the new tokens. What the provider left out stays as it was (RFC 6749 §5.1, §6)."""
     old = connection.tokens
-    lifetime = issued.lifetime if issued.lifetime is not None else (old.lifetime if old else None)
+    known = None if issued.endless or old is None else old.lifetime
+    lifetime = issued.lifetime if issued.lifetime is not None else known
     scopes = issued.scopes if issued.scopes is not None else (old.scopes if old else ())
-    return SealedTokens(access, refresh, issued.expires_at, lifetime, int(asked_at), scopes)
+    return SealedTokens(access, refresh, issued.expires_at, lifetime, int(asked_at), scopes, issued.endless)
 
 
-def next_due(tokens: SealedTokens, last_used_at: int, policy: Policy, now: int, chance: float) -> int:
-    """When the schedule takes up these tokens."""
-    return due_at(Life(tokens.obtained_at, tokens.expires_at, tokens.lifetime), last_used_at, now, policy, chance)
+def next_due(
+    tokens: SealedTokens,
+    last_used_at: int,
+    policy: Policy,
+    now: int,
+    chance: float,
+    known: Refreshing = NOTHING_KNOWN,
+) -> int:
+    """When the schedule takes up these tokens. `known` is how refresh tokens behave at their provider."""
+    life = Life(tokens.obtained_at, tokens.expires_at, tokens.lifetime, tokens.endless, unused_life(known))
+    return due_at(life, last_used_at, now, policy, chance)
+
+
+def unused_life(known: Refreshing) -> int | None:
+    """For how many seconds a refresh token may lie unused: where each use gives another one, for its whole life."""
+    limits = (known.idle, known.lifetime if known.rotates else None)
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def refused(connection: Connection, lease: str, now: int) -> Change:
@@ -118,6 +136,14 @@ def refused(connection: Connection, lease: str, now: int) -> Change:
     reason = "lost_response" if connection.renewal.intents else "refused"
     drop = (*RENEWAL_ATTRIBUTES, "due_shard", "due_at")
     return Change(connection.key, _mine(connection, lease), put={"status_reason": reason, "since": now}, drop=drop)
+
+
+def replaced(connection: Connection, now: int) -> Change:
+    """Our client at the provider has been retired: nothing was sent. Written only while nobody renews, who may be about to
+    succeed. The tokens stay, as for `refused`."""
+    drop = (*RENEWAL_ATTRIBUTES, "due_shard", "due_at")
+    put: dict[str, Value] = {"status_reason": "client_replaced", "since": now}
+    return Change(connection.key, every(*_untried(connection, now)), put=put, drop=drop)
 
 
 def failed(connection: Connection, lease: str, error: str, wait: int | None, now: int, chance: float) -> Change:
@@ -147,13 +173,15 @@ def failed_before_lease(connection: Connection, error: str, now: int, chance: fl
     return Change(connection.key, every(*_untried(connection, now)), put=put)
 
 
-def unclear(connection: Connection, lease: str, intent_at: int, now: int) -> Change:
+def unclear(
+    connection: Connection, lease: str, intent_at: int, now: int, second_look: int = SECOND_LOOK_AFTER
+) -> Change:
     """Sent, and no answer: the refresh token may be spent. The intent stays, for the second look.
 
-    However often it has failed before, the second look waits thirty seconds and no longer; only if it gets no answer
-    either, the pauses grow.
+    However often it has failed before, the second look waits its time and no longer; only if it gets no answer either, the
+    pauses grow.
     """
-    again, earlier = second_look_at(intent_at), connection.renewal
+    again, earlier = intent_at + second_look, connection.renewal
     later = now + retry_after(earlier.failures + 1, 0.5) if earlier.is_unanswered else again
     put = _trouble(connection, NO_ANSWER, max(again, later) - now, now, 0.0)
     return Change(connection.key, _mine(connection, lease), put=put, drop=("lease", "lease_until"))

@@ -11,9 +11,12 @@ OFFLINE = "offline_access"
 _TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,512}")
 
 
-def scope_list(value: object) -> tuple[str, ...] | None:
-    """Read a scope text: tokens between spaces, each kept once, in order (RFC 6749 §3.3). None if it is none."""
-    return scope_tokens(value.split(" ")) if isinstance(value, str) else None
+def scope_list(value: object, separator: str = " ") -> tuple[str, ...] | None:
+    """Read a scope text: tokens between spaces, each kept once, in order (RFC 6749 §3.3). None if it is none.
+
+    Some providers write commas: `separator` is then one, and spaces still separate.
+    """
+    return scope_tokens(value.replace(separator, " ").split(" ")) if isinstance(value, str) else None
 
 
 def scope_tokens(value: object) -> tuple[str, ...] | None:

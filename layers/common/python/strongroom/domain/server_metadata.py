@@ -46,8 +46,15 @@ def read_provider(document: JsonObject, issuer: WebUrl, trusted: Collection[str]
         scopes_supported=scope_tokens(document.get("scopes_supported")) or (),
         iss_supported=announced,
         iss_required=elsewhere,
+        signing_algorithms=texts(document, "token_endpoint_auth_signing_alg_values_supported"),
         client_metadata_documents=document.get("client_id_metadata_document_supported") is True,
     )
+
+
+def endpoints_of(document: JsonObject, *, loopback: bool) -> tuple[WebUrl, ...]:
+    """List the endpoints that a document names, as far as they are URLs that may be called."""
+    found = (web_url(document.get(f"{name}_endpoint"), loopback=loopback) for name in _ENDPOINTS)
+    return tuple(url for url in found if url is not None)
 
 
 def texts(document: JsonObject, name: str) -> tuple[str, ...]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from strongroom.domain.connection import Connection, Standing
+from strongroom.domain.connection import Connection, Expiry, Standing
 from strongroom.domain.installation import Installation
 from strongroom.domain.team import Member
 
@@ -17,13 +17,15 @@ MOST_REJECTIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`since` is 0 when nothing ever happened. `next` is what the person can do: connect, reconnect, wait or nothing."""
+    """`since` is 0 when nothing ever happened. `next` is what the person can do: connect, reconnect, wait or nothing.
+    `expiry` is what is known of the token's end; None if there is no token to speak of."""
 
     status: Name
     reason: str | None
     since: int
     next: Next
     expires_at: int | None = None
+    expiry: Expiry | None = None
     scopes: tuple[str, ...] = ()
     missing_scopes: tuple[str, ...] = ()
 
@@ -83,9 +85,21 @@ def is_over(connection: Connection, now: int) -> bool:
     return tokens is not None and tokens.expires_at is not None and tokens.expires_at <= now
 
 
-def derive(connection: Connection | None, installation: Installation, member: Member, now: int) -> Status:
-    """Tell the status of a connection as the person sees it."""
+def derive(
+    connection: Connection | None,
+    installation: Installation,
+    member: Member,
+    now: int,
+    client_retired_at: int | None = None,
+) -> Status:
+    """Tell the status of a connection as the person sees it.
+
+    `client_retired_at`: when the provider forgot the client that the next renewal would need, if it has (epoch seconds).
+    """
     reason = person_must_act(connection, standing_now(installation, member), now)
+    if client_retired_at is not None and reason in (None, "rejected"):
+        replaced = _needs_a_person(connection, installation, member, "client_replaced")
+        return replace(replaced, since=client_retired_at)
     if reason is not None or connection is None or connection.tokens is None:
         return _needs_a_person(connection, installation, member, reason or "never_connected")
     tokens = connection.tokens
@@ -96,6 +110,7 @@ def derive(connection: Connection | None, installation: Installation, member: Me
         since=connection.since,
         next="wait" if failing else "none",
         expires_at=tokens.expires_at,
+        expiry=tokens.expiry,
         scopes=tokens.scopes,
         missing_scopes=tuple(scope for scope in connection.requested_scopes if scope not in tokens.scopes),
     )

@@ -26,20 +26,33 @@ def asks_for_more(connection: Connection, challenge: Iterable[str]) -> tuple[str
     return together if len(everything) <= MOST and len(" ".join(everything)) <= LONGEST else ()
 
 
+def lies_above(challenge: Iterable[str], ceiling: Iterable[str]) -> bool:
+    """Whether a challenge wants a scope that the admin does not allow. Without a ceiling, nothing does."""
+    allowed = {*ceiling}
+    return bool(allowed) and not {*challenge} <= allowed
+
+
 def is_of_an_older_grant(version: str, connection: Connection) -> bool:
     """Whether a report is of tokens from before the person's latest consent. A renewal does not change the scopes."""
     return Version.parse(version).grant != connection.version.grant
 
 
 def scopes_to_ask_again(
-    found: tuple[str, ...], connection: Connection | None, standing: Standing, issuer: str
+    found: tuple[str, ...],
+    connection: Connection | None,
+    standing: Standing,
+    issuer: str,
+    ceiling: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
     """Choose the scopes of a further authorization: after a challenge for more, the union of what was asked for then, of
     what is found now, and of the challenge (MCP 2026-07-28, authorization, scope challenge handling).
 
     Only of what was asked for at this issuer, under this standing: another one's scopes mean nothing here.
-    `offline_access` follows what was found, as everywhere.
+    `offline_access` follows what was found, as everywhere. Scopes that an admin has entered are asked for from the first
+    time on, and are the `ceiling`: cut to it, every union is the ceiling itself.
     """
+    if ceiling:
+        return ceiling
     if connection is None or not connection.challenged or connection.standing != standing:
         return found
     if connection.destination is None or connection.destination.issuer != issuer:

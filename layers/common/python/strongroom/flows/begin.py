@@ -8,15 +8,17 @@ from urllib.parse import urlsplit
 from strongroom.domain import identifiers
 from strongroom.domain.authorization import LIFETIME, Authorization
 from strongroom.domain.authorization_request import authorization_url, code_challenge
+from strongroom.domain.by_hand import by_hand
 from strongroom.domain.connection import Destination
 from strongroom.domain.errors import Unavailable
-from strongroom.domain.provider import ProviderClient
+from strongroom.domain.provider_client import KeptClient, must_prove_issuer
 from strongroom.domain.return_to import checked_return_to
 from strongroom.domain.secret import Secret
 from strongroom.domain.step_up import scopes_to_ask_again
 from strongroom.domain.table import Committed, Missing, Put
 from strongroom.flows.attempts import fresh_id, noted
-from strongroom.flows.discover import Discovered, discover
+from strongroom.flows.discover import Discovered
+from strongroom.flows.locate import locate
 from strongroom.flows.reads import Admitted, five_reads
 from strongroom.flows.register import client_for
 from strongroom.ports import Ports
@@ -48,26 +50,29 @@ def begin(ports: Ports, user: str, team: str, installation: str, return_to: str 
     reads = five_reads(ports.table, team, user, installation)
     admitted = reads.admitted().enabled().may_change_connection()
     until = ports.clock.now() + ANSWER_WITHIN
-    found = _with_challenged_scopes(discover(ports, admitted.installation.url), admitted)
-    client = client_for(ports, admitted.team, found.provider, found.scopes, user, until)
+    found = _with_challenged_scopes(locate(ports, admitted.installation), admitted)
+    kept = client_for(ports, admitted.team, admitted.installation, found.provider, found.scopes, user, until)
     state, verifier = _secret(ports), _secret(ports)
-    authorization = _authorization(ports, user, admitted, found, client, state, verifier, back)
+    authorization = _authorization(ports, user, admitted, found, kept, state, verifier, back)
     _store(ports, authorization)
+    entered = by_hand(admitted.installation)
     url = authorization_url(
         found.provider,
-        client,
-        client.redirect_uri,
+        kept.client,
+        kept.client.redirect_uri,
         state,
         code_challenge(verifier),
         authorization.scopes,
         found.resource,
+        ports.catalog.entry(found.provider.issuer, found.provider.token_endpoint),
+        entered.parameters if entered else None,
     )
     return Begun(authorization, Secret(url))
 
 
 def _with_challenged_scopes(found: Discovered, admitted: Admitted) -> Discovered:
-    issuer = found.provider.issuer
-    return replace(found, scopes=scopes_to_ask_again(found.scopes, admitted.connection, admitted.standing, issuer))
+    stood = (admitted.connection, admitted.standing, found.provider.issuer)
+    return replace(found, scopes=scopes_to_ask_again(found.scopes, *stood, admitted.installation.scopes))
 
 
 def _secret(ports: Ports) -> Secret:
@@ -79,12 +84,12 @@ def _authorization(
     user: str,
     admitted: Admitted,
     found: Discovered,
-    client: ProviderClient,
+    kept: KeptClient,
     state: Secret,
     verifier: Secret,
     return_to: str | None,
 ) -> Authorization:
-    now, provider = int(ports.clock.now()), found.provider
+    now, provider, client = int(ports.clock.now()), found.provider, kept.client
     destination = Destination(
         issuer=provider.issuer,
         provider_key=client.provider_key,
@@ -108,7 +113,7 @@ def _authorization(
         mcp_url=admitted.installation.url,
         scopes=found.scopes,
         iss_supported=provider.iss_supported,
-        iss_required=provider.iss_required,
+        iss_required=must_prove_issuer(kept, provider, ports.policy),
         begun_at=now,
         expires_at=now + LIFETIME,
         verifier=b"",

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from strongroom.domain import exchange, keys
+from strongroom.domain import exchange, keys, token_requests
 from strongroom.domain.chore import RevocationChore, RevocationOutcome, is_kept_for_other
 from strongroom.domain.connection import Connection, Standing
-from strongroom.domain.errors import EgressRefused, IntegrityError, NotFound
-from strongroom.domain.http import Answer, NotSent
+from strongroom.domain.errors import IntegrityError, NotFound
 from strongroom.domain.installation import Installation
-from strongroom.domain.provider import ProviderClient
 from strongroom.domain.secret import Secret
 from strongroom.domain.team import Member, Team
+from strongroom.flows import clients
 from strongroom.flows.attempts import fresh_id, noted
-from strongroom.flows.clients import known_client
 from strongroom.flows.reads import all_rows
+from strongroom.flows.sending import sent
 from strongroom.ports import Ports
 
 TokenHint: TypeAlias = Literal["refresh_token", "access_token"]
@@ -47,6 +46,10 @@ def _told(ports: Ports, chore: RevocationChore) -> RevocationOutcome:
 
 
 def _kept_for_other(ports: Ports, chore: RevocationChore) -> RevocationOutcome | None:
+    """Where a revocation ends the one token and no more, nobody else is touched."""
+    entry = ports.catalog.entry(chore.destination.issuer, chore.destination.token_endpoint)
+    if entry.revoking.ends == "token":
+        return None
     return "kept_for_other" if is_kept_for_other(chore, _others(ports, chore)) else None
 
 
@@ -82,10 +85,13 @@ def _tell_provider(ports: Ports, chore: RevocationChore) -> RevocationOutcome:
     if endpoint is None:
         return "unsupported"
     team = _team(ports, chore)
-    client = known_client(ports, team.sealing_keys, chore.destination.provider_key, chore.destination.client_generation)
+    client = clients.known(ports, team.sealing_keys, chore.destination).client
+    entry = ports.catalog.entry(chore.destination.issuer, chore.destination.token_endpoint)
     outcomes: list[RevocationOutcome] = []
     for token, hint in _tokens(ports, team, chore):
-        outcomes.append(exchange.judge_revocation(_send(ports, endpoint, client, token, hint)))
+        assertion = clients.assertion_for(ports, client, chore.destination.issuer)
+        request = token_requests.revocation_request(endpoint, client, token, hint, entry, assertion)
+        outcomes.append(exchange.judge_revocation(sent(ports, request)))
         if outcomes[-1] == "unreachable":
             return "unreachable"
     return outcomes[0]
@@ -100,13 +106,6 @@ def _tokens(ports: Ports, team: Team, chore: RevocationChore) -> list[tuple[Secr
         found.append((ring.open(chore.tokens.refresh, chore.place("refresh_token")), "refresh_token"))
     found.append((ring.open(chore.tokens.access, chore.place("access_token")), "access_token"))
     return found
-
-
-def _send(ports: Ports, endpoint: str, client: ProviderClient, token: Secret, hint: TokenHint) -> Answer:
-    try:
-        return ports.egress.send(exchange.revocation_request(endpoint, client, token, hint))
-    except EgressRefused:
-        return NotSent("address_refused")
 
 
 def _team(ports: Ports, chore: RevocationChore) -> Team:

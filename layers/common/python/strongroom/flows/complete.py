@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from strongroom.domain import exchange, keys
+from strongroom.domain import exchange, keys, token_requests
 from strongroom.domain.authorization import (
     AlreadyDone,
     Authorization,
@@ -17,27 +17,28 @@ from strongroom.domain.authorization import (
     judge_completion,
 )
 from strongroom.domain.authorization_request import AuthorizationCode
+from strongroom.domain.catalog import CatalogEntry
 from strongroom.domain.connection import Connection, SealedTokens, Version
 from strongroom.domain.errors import (
     AuthorizationRefused,
     Conflict,
-    EgressRefused,
     InvalidRequest,
     NotFound,
     ProviderFailed,
     Unavailable,
 )
-from strongroom.domain.http import Answer, NotSent, Outgoing
-from strongroom.domain.renewal import COMMIT
+from strongroom.domain.http import Outgoing
+from strongroom.domain.provider_client import KeptClient
+from strongroom.domain.renewal import COMMIT, next_due
 from strongroom.domain.rescue import CompletionResult
 from strongroom.domain.return_to import checked_return_to
-from strongroom.domain.schedule import Life, due_at
 from strongroom.domain.secret import Secret
 from strongroom.domain.table import Committed
 from strongroom.domain.team import Team
+from strongroom.flows import clients
 from strongroom.flows.attempts import fraction, fresh_id, noted
-from strongroom.flows.clients import known_client
 from strongroom.flows.reads import five_reads
+from strongroom.flows.sending import sent
 from strongroom.flows.settle import (
     Discarded,
     Lost,
@@ -66,6 +67,8 @@ class _Ready:
     """Everything that the exchange of the code needs, fetched before the authorization leaves `returned`."""
 
     authorization: Authorization
+    kept: KeptClient
+    entry: CatalogEntry
     request: Outgoing
     ring: Ring
 
@@ -151,9 +154,12 @@ def _redeem(ports: Ports, authorization: Authorization, confirm_shared: bool, un
         raise Unavailable("too late to send the code and store what comes of it", retry_after=1)
     redeeming = _leave_returned(ports, authorization)
     asked_at = ports.clock.now()
-    issued = _judge(ports, redeeming, exchange.judge_token_answer(_send(ports, ready.request), asked_at))
-    result = _result(ports, ready, issued, asked_at)
-    match keep(ports, result, until):
+    answer = sent(ports, ready.request)
+    outcome = exchange.judge_token_answer(answer, asked_at, ready.entry.reading)
+    issued = _judge(ports, ready, redeeming, outcome, until)
+    kept = keep(ports, _result(ports, ready, issued, asked_at), until)
+    clients.note_success(ports, ready.kept, until)
+    match kept:
         case Stored():
             return Completed(redeeming, "completed")
         case Discarded(why):
@@ -192,11 +198,19 @@ def _prepare(ports: Ports, team: Team, authorization: Authorization) -> _Ready:
     code = AuthorizationCode.restore(opening.open(authorization.code, authorization.place("code")))
     verifier = opening.open(authorization.verifier, authorization.place("verifier"))
     destination = authorization.destination
-    client = known_client(ports, team.sealing_keys, destination.provider_key, destination.client_generation)
-    request = exchange.code_request(
-        destination.token_endpoint, client, code, verifier, authorization.redirect_uri, destination.resource
+    kept = clients.known(ports, team.sealing_keys, destination)
+    entry = ports.catalog.entry(destination.issuer, destination.token_endpoint)
+    request = token_requests.code_request(
+        destination.token_endpoint,
+        kept.client,
+        code,
+        verifier,
+        authorization.redirect_uri,
+        destination.resource,
+        entry,
+        clients.assertion_for(ports, kept.client, destination.issuer),
     )
-    return _Ready(authorization, request, ring)
+    return _Ready(authorization, kept, entry, request, ring)
 
 
 def _leave_returned(ports: Ports, authorization: Authorization) -> Authorization:
@@ -215,18 +229,15 @@ def _leave_returned(ports: Ports, authorization: Authorization) -> Authorization
     return authorization.now_redeeming(now)
 
 
-def _send(ports: Ports, request: Outgoing) -> Answer:
-    try:
-        return ports.egress.send(request)
-    except EgressRefused:
-        return NotSent("address_refused")
-
-
-def _judge(ports: Ports, authorization: Authorization, outcome: exchange.Outcome) -> exchange.Issued:
+def _judge(
+    ports: Ports, ready: _Ready, authorization: Authorization, outcome: exchange.Outcome, until: float
+) -> exchange.Issued:
     """Go on with tokens; end with anything else: the code is spent either way."""
     if isinstance(outcome, exchange.Issued):
         return outcome
     ports.table.commit((authorization.fail("exchange_failed"),), fresh_id(ports))
+    if isinstance(outcome, exchange.ClientRejected):
+        clients.note_rejection(ports, ready.kept, outcome, authorization.team, until)
     ports.journal.note(
         "exchange_failed",
         outcome=type(outcome).__name__.lower(),
@@ -260,6 +271,7 @@ def _result(ports: Ports, ready: _Ready, issued: exchange.Issued, asked_at: floa
         lifetime=issued.lifetime,
         obtained_at=int(asked_at),
         scopes=issued.scopes if issued.scopes is not None else authorization.scopes,
+        endless=issued.endless,
     )
-    due = due_at(Life(int(asked_at), tokens.expires_at, tokens.lifetime), now, now, ports.policy, fraction(ports))
+    due = next_due(tokens, now, ports.policy, now, fraction(ports), ready.entry.refreshing)
     return CompletionResult(authorization.id, empty.holding(tokens), due if refresh else None)

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from strongroom.domain import discovery, probe
 from strongroom.domain.challenge import BearerChallenge
-from strongroom.domain.errors import DiscoveryFailed, EgressRefused
-from strongroom.domain.http import Answer, NotSent, Outgoing
+from strongroom.domain.errors import DiscoveryFailed
+from strongroom.domain.http import Answer, Outgoing, Reply
+from strongroom.domain.policy import Policy
 from strongroom.domain.provider import Provider, Resource
 from strongroom.domain.scope import scopes_to_ask
-from strongroom.ports import Ports
-
-MOST_REQUESTS = 10
-WITHIN = 15.0
+from strongroom.domain.trail import UNANSWERED, Document, Step, held, not_held
+from strongroom.domain.web_url import web_url
+from strongroom.flows.budget import Budget
+from strongroom.ports import Clock, Egress, ProviderCatalog
 
 Found = TypeVar("Found")
+
+
+class Reach(Protocol):
+    """The ports that a discovery uses."""
+
+    @property
+    def egress(self) -> Egress: ...
+    @property
+    def catalog(self) -> ProviderCatalog: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def policy(self) -> Policy: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,83 +43,174 @@ class Discovered:
     scopes: tuple[str, ...]
 
 
-class _Budget:
-    """At most ten requests and fifteen seconds for one discovery, however many places a server names."""
-
-    def __init__(self, ports: Ports) -> None:
-        self._ports, self._left, self._until = ports, MOST_REQUESTS, ports.clock.now() + WITHIN
-
-    def send(self, request: Outgoing) -> Answer:
-        """Raises: DiscoveryFailed: `discovery_too_long`."""
-        remaining = self._until - self._ports.clock.now()
-        if self._left == 0 or remaining <= 0:
-            raise DiscoveryFailed("the server names too many places, or is too slow", code="discovery_too_long")
-        self._left -= 1
-        try:
-            return self._ports.egress.send(replace(request, within=min(request.within, remaining)))
-        except EgressRefused:
-            return NotSent("address_refused")
-
-
-def discover(ports: Ports, mcp_url: str) -> Discovered:
+def discover(
+    ports: Reach,
+    mcp_url: str,
+    *,
+    issuer: str | None = None,
+    pkce_vouched: bool = False,
+    trail: list[Step] | None = None,
+) -> Discovered:
     """Follow the trail: the 401 and its challenge, the resource's metadata, the authorization server's.
+
+    `issuer`: the one that an admin has entered a client for; of several that the resource names no other is asked.
+    `pkce_vouched`: an admin says that S256 works there although the metadata does not list it. Every step is added to
+    `trail`, also those of a discovery that fails. What fails for lack of an answer fails at a whole step of five seconds.
 
     Raises:
         DiscoveryFailed: `public_code` names the rule that does not hold.
     """
-    budget, loopback = _Budget(ports), ports.policy.loopback
-    challenge = _challenge(budget, mcp_url)
-    places = discovery.resource_metadata_urls(mcp_url, challenge, loopback=loopback)
+    budget = Budget(ports.egress, ports.clock, ports.policy.destinations())
+    search = _Search(ports, budget, trail if trail is not None else [], mcp_url, issuer, pkce_vouched)
     try:
-        resource = _first(
-            budget, places, lambda answer: discovery.judge_resource_metadata(answer, mcp_url, loopback=loopback)
-        )
-        provider = _provider(budget, resource, loopback)
+        return search.whole()
     except DiscoveryFailed as failure:
-        if failure.public_code != "resource_metadata_missing":
+        if failure.public_code in UNANSWERED:
+            budget.to_the_step()
+        raise
+    finally:
+        budget.settle()
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """One discovery under way."""
+
+    ports: Reach
+    budget: Budget
+    trail: list[Step]
+    mcp_url: str
+    issuer: str | None
+    pkce_vouched: bool
+
+    @property
+    def loopback(self) -> bool:
+        return self.ports.policy.loopback
+
+    def whole(self) -> Discovered:
+        challenge = self.challenge()
+        resource, provider = self.resource_and_provider(challenge)
+        challenged = challenge.scope if challenge else ()
+        scopes = scopes_to_ask(challenged, resource.scopes_supported, provider.scopes_supported)
+        return Discovered(provider, resource.resource, scopes)
+
+    def challenge(self) -> BearerChallenge | None:
+        """Knock until the server wants a token: at hello, else at the tools, for which it may want one all the same."""
+        hello = probe.hello_request(self.mcp_url)
+        greeting = self.looked("challenge", hello, probe.judge_hello, _is_no_401)
+        if isinstance(greeting, probe.NeedsOAuth):
+            return greeting.challenge
+        return self.looked("challenge", probe.list_request(self.mcp_url, greeting), _at_the_tools(greeting))
+
+    def resource_and_provider(self, challenge: BearerChallenge | None) -> tuple[Resource, Provider]:
+        places = discovery.resource_metadata_urls(self.mcp_url, challenge, loopback=self.loopback)
+        try:
+            resource = self.first("resource_metadata", places, self.judge_resource)
+        except DiscoveryFailed as failure:
+            if failure.public_code != "resource_metadata_missing":
+                raise
+            return self.legacy()
+        return resource, self.provider(resource)
+
+    def judge_resource(self, answer: Answer) -> Resource:
+        return discovery.judge_resource_metadata(answer, self.mcp_url, loopback=self.loopback)
+
+    def provider(self, resource: Resource) -> Provider:
+        failures: list[DiscoveryFailed] = []
+        for issuer in self.issuers(resource):
+            try:
+                places = discovery.authorization_server_urls(issuer, loopback=self.loopback)
+                return self.first("server_metadata", places, self.judge_server(issuer))
+            except DiscoveryFailed as failure:
+                failures.append(failure)
+        raise discovery.most_telling(failures)
+
+    def issuers(self, resource: Resource) -> tuple[str, ...]:
+        """Whom to ask: all that the resource names, as they write themselves, or the one that a client was entered for."""
+        named = tuple(self.ports.catalog.of_issuer(one).issuer_aliases.get(one, one) for one in resource.issuers)
+        if self.issuer is None:
+            return named
+        if self.issuer not in named:
+            raise DiscoveryFailed("the resource names other issuers", code="client_of_another_issuer")
+        return (self.issuer,)
+
+    def judge_server(self, issuer: str) -> Callable[[Answer], Provider]:
+        def judge(answer: Answer) -> Provider:
+            return discovery.judge_authorization_server(
+                answer,
+                issuer,
+                loopback=self.loopback,
+                known_origins=self.known_origins(issuer, answer),
+                pkce_vouched=self.knows_pkce(issuer),
+            )
+
+        return judge
+
+    def legacy(self) -> tuple[Resource, Provider]:
+        """A server of revision 2025-03-26, which had no resource metadata, is its own authorization server."""
+        place = discovery.legacy_metadata_url(self.mcp_url, loopback=self.loopback)
+        origin = place.removesuffix(discovery.SERVER_METADATA)
+
+        def judge(answer: Answer) -> tuple[Resource, Provider]:
+            return discovery.judge_legacy(
+                answer,
+                self.mcp_url,
+                loopback=self.loopback,
+                known_origins=self.known_origins(origin, answer),
+                pkce_vouched=self.knows_pkce(origin),
+            )
+
+        return self.looked("legacy_metadata", discovery.metadata_request(place), judge, discovery.is_missing)
+
+    def knows_pkce(self, issuer: str) -> bool:
+        """Whether an admin or our own data says that S256 works there."""
+        return self.pkce_vouched or self.ports.catalog.of_issuer(issuer).asking.pkce_unlisted
+
+    def known_origins(self, issuer: str, answer: Answer) -> frozenset[str]:
+        """The origins of endpoints that the operator, or our own data, knows as this issuer's."""
+        home = web_url(issuer, loopback=self.loopback)
+        endpoints = discovery.named_endpoints(answer, loopback=self.loopback)
+        is_known = self.ports.catalog.knows_pair(issuer, *(url.text for url in endpoints))
+        of_catalog = frozenset(url.origin for url in endpoints if is_known)
+        return of_catalog | (self.ports.policy.origins_beside(home.origin) if home else frozenset())
+
+    def first(self, document: Document, places: Sequence[str], judge: Callable[[Answer], Found]) -> Found:
+        """Take the first place with a good document; if none has one, report the most telling failure."""
+        failures: list[DiscoveryFailed] = []
+        for place in places:
+            try:
+                return self.looked(document, discovery.metadata_request(place), judge)
+            except DiscoveryFailed as failure:
+                failures.append(failure)
+        raise discovery.most_telling(failures)
+
+    def looked(
+        self,
+        document: Document,
+        request: Outgoing,
+        judge: Callable[[Answer], Found],
+        is_missing: Callable[[Answer], bool] = lambda _: False,
+    ) -> Found:
+        """Ask, judge, and write down what came of it."""
+        try:
+            answer = self.budget.send(request)
+            found = judge(answer)
+        except DiscoveryFailed as failure:
+            self.trail.append(not_held(document, request.url, failure))
             raise
-        answer = budget.send(discovery.metadata_request(discovery.legacy_metadata_url(mcp_url, loopback=loopback)))
-        resource, provider = discovery.judge_legacy(answer, mcp_url, loopback=loopback)
-    challenged = challenge.scope if challenge else ()
-    return Discovered(
-        provider, resource.resource, scopes_to_ask(challenged, resource.scopes_supported, provider.scopes_supported)
-    )
+        self.trail.append(held(document, request.url, missing=is_missing(answer)))
+        return found
 
 
-def _challenge(budget: _Budget, mcp_url: str) -> BearerChallenge | None:
-    """Knock until the server wants a token: at hello, else at the tools, for which it may want one all the same."""
-    greeting = probe.judge_hello(budget.send(probe.hello_request(mcp_url)))
-    if isinstance(greeting, probe.NeedsOAuth):
-        return greeting.challenge
-    asked = probe.judge_list(budget.send(probe.list_request(mcp_url, greeting)), greeting)
-    if isinstance(asked, probe.NoOAuth):
-        raise DiscoveryFailed("the server works without a token", code="oauth_not_required")
-    return asked.challenge
+def _is_no_401(answer: Answer) -> bool:
+    return not (isinstance(answer, Reply) and answer.status == 401)
 
 
-def _provider(budget: _Budget, resource: Resource, loopback: bool) -> Provider:
-    failures: list[DiscoveryFailed] = []
-    for issuer in resource.issuers:
-        try:
-            return _authorization_server(budget, issuer, loopback)
-        except DiscoveryFailed as failure:
-            failures.append(failure)
-    raise discovery.most_telling(failures)
+def _at_the_tools(greeting: probe.Greeted | probe.NoHello) -> Callable[[Answer], BearerChallenge | None]:
+    def judge(answer: Answer) -> BearerChallenge | None:
+        asked = probe.judge_list(answer, greeting)
+        if isinstance(asked, probe.NoOAuth):
+            raise DiscoveryFailed("the server works without a token", code="oauth_not_required")
+        return asked.challenge
 
-
-def _authorization_server(budget: _Budget, issuer: str, loopback: bool) -> Provider:
-    places = discovery.authorization_server_urls(issuer, loopback=loopback)
-    return _first(
-        budget, places, lambda answer: discovery.judge_authorization_server(answer, issuer, loopback=loopback)
-    )
-
-
-def _first(budget: _Budget, places: Sequence[str], judge: Callable[[Answer], Found]) -> Found:
-    """Take the first place with a good document; if none has one, report the most telling failure."""
-    failures: list[DiscoveryFailed] = []
-    for place in places:
-        try:
-            return judge(budget.send(discovery.metadata_request(place)))
-        except DiscoveryFailed as failure:
-            failures.append(failure)
-    raise discovery.most_telling(failures)
+    return judge

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from strongroom.domain import keys
-from strongroom.domain.connection import Connection
+from strongroom.domain.connection import Connection, Expiry
 from strongroom.domain.errors import AuthorizationRequired, NotFound, Unavailable
 from strongroom.domain.lookup import HandOut, PersonMustAct, Renew, Wish, cache_until, decide
 from strongroom.domain.schedule import use_is_worth_a_write
@@ -53,6 +53,7 @@ class Released:
 
     access_token: Secret
     expires_at: int | None
+    expiry: Expiry
     scopes: tuple[str, ...]
     version: str
     cache_until: int
@@ -186,6 +187,7 @@ def _release(ports: Ports, ask: Ask, admitted: Admitted, connection: Connection)
     return Released(
         access_token=access_token,
         expires_at=tokens.expires_at,
+        expiry=tokens.expiry,
         scopes=tokens.scopes,
         version=str(connection.version),
         cache_until=cache_until(connection, now),

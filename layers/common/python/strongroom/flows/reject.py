@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from strongroom.domain.challenge import BearerChallenge, bearer_challenge
 from strongroom.domain.connection import Connection
 from strongroom.domain.errors import AuthorizationRequired, InsufficientScope, Unavailable
-from strongroom.domain.step_up import asks_for_more, is_of_an_older_grant
+from strongroom.domain.step_up import asks_for_more, is_of_an_older_grant, lies_above
 from strongroom.domain.table import Change
 from strongroom.flows.attempts import fresh_id
 from strongroom.flows.look_up import Ask, Released, admit, look_up, person_must_act
@@ -32,7 +32,8 @@ def report(ports: Ports, ask: Ask, rejection: Rejection) -> Released:
     means `rejected` for fifteen minutes. A report of an older version changes nothing.
 
     Raises:
-        AuthorizationRequired: `insufficient_scope` with a link if consenting again is of use, or as a look-up does.
+        AuthorizationRequired: `insufficient_scope` with a link if consenting again is of use, or as a look-up does. It is of
+            none for a scope that was asked for already, or that lies above those an admin has entered.
     """
     challenge = bearer_challenge([rejection.challenge]) if rejection.challenge else None
     if rejection.status == 403 and challenge is not None and challenge.error == "insufficient_scope":
@@ -49,9 +50,11 @@ def _step_up(
     ports: Ports, ask: Ask, admitted: Admitted, connection: Connection, challenge: BearerChallenge
 ) -> AuthorizationRequired:
     """Remember what the server wants, for the authorization that the person may begin now."""
+    if lies_above(challenge.scope, admitted.installation.scopes):
+        return _of_no_use(ports, ask, "scope_not_allowed", "an admin does not allow all of it")
     wanted = asks_for_more(connection, challenge.scope)
     if not wanted:
-        return _not_enough(ports, ask)
+        return _of_no_use(ports, ask, "scope_not_enough", "all of it was asked for already")
     if wanted != connection.challenged:
         _remember(ports, connection, wanted)
     return person_must_act(ports, ask, admitted, "insufficient_scope", InsufficientScope)
@@ -65,9 +68,8 @@ def _remember(ports: Ports, connection: Connection, wanted: tuple[str, ...]) -> 
         ports.journal.note("challenge_not_written")
 
 
-def _not_enough(ports: Ports, ask: Ask) -> AuthorizationRequired:
-    """Say that nobody can help: there is no link, since consenting again would end where this began."""
-    reason = "scope_not_enough"
+def _of_no_use(ports: Ports, ask: Ask, reason: str, why: str) -> AuthorizationRequired:
+    """Say that this person cannot help: there is no link, since consenting again would end where this began."""
     ports.journal.note(
         "token_not_released",
         caller=str(ask.caller),
@@ -76,4 +78,4 @@ def _not_enough(ports: Ports, ask: Ask) -> AuthorizationRequired:
         installation=ask.installation,
         reason=reason,
     )
-    return InsufficientScope("all of it was asked for already", reason=reason)
+    return InsufficientScope(why, reason=reason)

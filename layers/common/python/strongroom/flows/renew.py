@@ -10,7 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from strongroom.domain import exchange, renewal
+from strongroom.domain import exchange, renewal, token_requests
+from strongroom.domain.catalog import STRICT, CatalogEntry
 from strongroom.domain.connection import Connection
 from strongroom.domain.errors import (
     EgressRefused,
@@ -21,12 +22,14 @@ from strongroom.domain.errors import (
     StoreUnavailable,
 )
 from strongroom.domain.http import Answer, Outgoing
+from strongroom.domain.provider_client import KeptClient
 from strongroom.domain.rescue import RenewalResult
+from strongroom.domain.schedule import second_look_after
 from strongroom.domain.secret import Secret
 from strongroom.domain.table import Change, Committed, Item, Write
 from strongroom.domain.team import Team
+from strongroom.flows import clients
 from strongroom.flows.attempts import fraction, fresh_id, noted
-from strongroom.flows.clients import known_client
 from strongroom.flows.settle import Discarded, Kept, Lost, OnRescue, Stored, Superseded, keep
 from strongroom.ports import Line, Message, Ports, Ring
 
@@ -86,6 +89,8 @@ class _Prepared:
     """Everything that a renewal needs besides the lease and the line."""
 
     connection: Connection
+    kept: KeptClient
+    entry: CatalogEntry
     ring: Ring
     request: Outgoing
     refresh_token: Secret
@@ -98,16 +103,26 @@ def renew(ports: Ports, team: Team, connection: Connection, cause: str, until: f
 
     `cause` is a word for the log: `schedule`, `look_up`, `rejected`.
     """
-    held_up = _held_up(connection, ports.clock.now())
+    entry = _entry(ports, connection)
+    held_up = _held_up(connection, ports.clock.now(), _second_look(entry))
     if held_up is not None:
         return held_up
-    outcome = _renew(ports, team, connection, cause, until)
+    outcome = _renew(ports, team, connection, entry, cause, until)
     _note(ports, connection, cause, outcome)
     return outcome
 
 
-def _held_up(connection: Connection, now: float) -> Waiting | Failed | NotDue | None:
-    match renewal.assess(connection, now):
+def _entry(ports: Ports, connection: Connection) -> CatalogEntry:
+    where = connection.destination
+    return ports.catalog.entry(where.issuer, where.token_endpoint) if where is not None else STRICT
+
+
+def _second_look(entry: CatalogEntry) -> int:
+    return second_look_after(entry.refreshing.reuse_detected, entry.refreshing.grace)
+
+
+def _held_up(connection: Connection, now: float, second_look: int) -> Waiting | Failed | NotDue | None:
+    match renewal.assess(connection, now, second_look):
         case renewal.Busy(look_again):
             return Waiting(look_again)
         case renewal.Leave(why, not_before):
@@ -116,11 +131,13 @@ def _held_up(connection: Connection, now: float) -> Waiting | Failed | NotDue | 
             return None
 
 
-def _renew(ports: Ports, team: Team, connection: Connection, cause: str, until: float) -> Renewal:
+def _renew(ports: Ports, team: Team, connection: Connection, entry: CatalogEntry, cause: str, until: float) -> Renewal:
     try:
-        prepared = _prepare(ports, team, connection, cause, until)
+        prepared = _prepare(ports, team, connection, entry, cause, until)
     except (IntegrityError, NotFound) as error:
         return _stuck(ports, connection, error.public_code)
+    if not prepared.kept.is_live:
+        return _replaced(ports, connection)
     to_dial = until - renewal.CALL - renewal.COMMIT - ports.clock.now()
     if to_dial < renewal.LEAST_DIAL:
         return Failed("out_of_time", int(until))
@@ -141,7 +158,9 @@ def _stuck(ports: Ports, connection: Connection, error: str) -> Failed:
     return _written(ports, renewal.failed_before_lease(connection, error, now, fraction(ports)), error)
 
 
-def _prepare(ports: Ports, team: Team, connection: Connection, cause: str, until: float) -> _Prepared:
+def _prepare(
+    ports: Ports, team: Team, connection: Connection, entry: CatalogEntry, cause: str, until: float
+) -> _Prepared:
     """Fetch keys and client, open the refresh token, write the request.
 
     Raises:
@@ -153,19 +172,27 @@ def _prepare(ports: Ports, team: Team, connection: Connection, cause: str, until
     if tokens is None or tokens.refresh is None:
         raise NotFound("nothing to renew with")
     ring = ports.vault.sealing_ring("connection", team.sealing_keys)
-    client = known_client(ports, team.sealing_keys, destination.provider_key, destination.client_generation)
+    kept = clients.known(ports, team.sealing_keys, destination)
     refresh_token = ring.open(tokens.refresh, connection.place("refresh_token"))
-    request = exchange.refresh_request(destination.token_endpoint, client, refresh_token, destination.resource)
-    return _Prepared(connection, ring, request, refresh_token, cause, until)
+    request = token_requests.refresh_request(
+        destination.token_endpoint,
+        kept.client,
+        refresh_token,
+        destination.resource,
+        entry=entry,
+        assertion=clients.assertion_for(ports, kept.client, destination.issuer),
+    )
+    return _Prepared(connection, kept, entry, ring, request, refresh_token, cause, until)
 
 
 def _with_line(ports: Ports, prepared: _Prepared, line: Line) -> Renewal:
     connection, lease, asked_at = prepared.connection, fresh_id(ports), ports.clock.now()
     if asked_at + renewal.CALL + renewal.COMMIT > prepared.until:
         return Failed("out_of_time", int(prepared.until))
-    taken = ports.table.commit((renewal.take_lease(connection, lease, asked_at),), lease)
+    second_look = _second_look(prepared.entry)
+    taken = ports.table.commit((renewal.take_lease(connection, lease, asked_at, second_look),), lease)
     if not isinstance(taken, Committed):
-        return _not_taken(connection, taken.failed.get(0), asked_at)
+        return _not_taken(connection, taken.failed.get(0), asked_at, second_look)
     sent_at = ports.clock.now()
     lease_ends = asked_at + renewal.LEASE - renewal.CLOCKS_APART
     if sent_at + renewal.CALL > min(lease_ends, prepared.until - renewal.COMMIT):
@@ -173,24 +200,27 @@ def _with_line(ports: Ports, prepared: _Prepared, line: Line) -> Renewal:
     return _judge(ports, prepared, lease, int(asked_at), sent_at, line.send(prepared.request))
 
 
-def _not_taken(connection: Connection, found: Item | None, now: float) -> Renewal:
+def _not_taken(connection: Connection, found: Item | None, now: float, second_look: int) -> Renewal:
     """Somebody was faster: say what the row says now."""
     present = Connection.from_item(found) if found is not None else None
     if present is None or present.version != connection.version:
         return Adopted()
-    return _held_up(present, now) or Waiting(int(now) + 1)
+    return _held_up(present, now, second_look) or Waiting(int(now) + 1)
 
 
 def _judge(ports: Ports, prepared: _Prepared, lease: str, intent_at: int, sent_at: float, answer: Answer) -> Renewal:
     connection = prepared.connection
-    match exchange.judge_token_answer(answer, sent_at):
+    match exchange.judge_token_answer(answer, sent_at, prepared.entry.reading, "refresh"):
         case exchange.Issued() as issued:
-            return _commit(ports, prepared, issued, sent_at)
+            outcome = _commit(ports, prepared, issued, sent_at)
+            clients.note_success(ports, prepared.kept, prepared.until)
+            return outcome
         case exchange.Refused():
             return _refused(ports, connection, lease)
-        case exchange.ClientRejected():
-            ports.journal.alarm("client_rejected", provider_key=connection.required_destination().provider_key)
-            return _failed(ports, connection, lease, "client_rejected")
+        case exchange.ClientRejected() as rejected:
+            failed = _failed(ports, connection, lease, "client_rejected")
+            clients.note_rejection(ports, prepared.kept, rejected, connection.owner.team, prepared.until)
+            return failed
         case exchange.RateLimited(retry_after):
             return _failed(ports, connection, lease, "rate_limited", retry_after)
         case exchange.Transient(code, True, wait):
@@ -200,7 +230,8 @@ def _judge(ports: Ports, prepared: _Prepared, lease: str, intent_at: int, sent_a
         case exchange.Transient(code, _, wait):
             return _failed(ports, connection, lease, code, wait)
         case exchange.Ambiguous():
-            change = renewal.unclear(connection, lease, intent_at, int(ports.clock.now()))
+            second_look = _second_look(prepared.entry)
+            change = renewal.unclear(connection, lease, intent_at, int(ports.clock.now()), second_look)
             _write_if_possible(ports, (change,))
             return Unclear(_int(change.put["retry_at"]), again=not connection.renewal.is_unanswered)
 
@@ -215,7 +246,7 @@ def _commit(ports: Ports, prepared: _Prepared, issued: exchange.Issued, sent_at:
     tokens = renewal.renewed_tokens(connection, issued, access, refresh, sent_at)
     now = int(ports.clock.now())
     used_at = connection.last_used_at if prepared.cause == "schedule" else now
-    due = renewal.next_due(tokens, used_at, ports.policy, now, fraction(ports))
+    due = renewal.next_due(tokens, used_at, ports.policy, now, fraction(ports), prepared.entry.refreshing)
     kept = keep(ports, RenewalResult(connection, tokens, due, fresh_id(ports)), prepared.until)
     return _told(kept)
 
@@ -233,8 +264,15 @@ def _told(kept: Kept) -> Renewal:
 
 
 def _refused(ports: Ports, connection: Connection, lease: str) -> Renewal:
-    now = ports.clock.now()
-    change = renewal.refused(connection, lease, int(now))
+    return _person_must_act(ports, connection, renewal.refused(connection, lease, int(ports.clock.now())))
+
+
+def _replaced(ports: Ports, connection: Connection) -> Renewal:
+    """The provider has forgotten our client: its tokens are of no use with another one (RFC 6749 §6)."""
+    return _person_must_act(ports, connection, renewal.replaced(connection, int(ports.clock.now())))
+
+
+def _person_must_act(ports: Ports, connection: Connection, change: Change) -> Renewal:
     owner = connection.owner
     told = noted(
         ports,
@@ -245,7 +283,11 @@ def _refused(ports: Ports, connection: Connection, lease: str) -> Renewal:
         installation=owner.installation,
         reason=str(change.put["status_reason"]),
     )
-    return Refused() if _write_if_possible(ports, (change, told)) else Adopted()
+    try:
+        return Refused() if isinstance(ports.table.commit((change, told), fresh_id(ports)), Committed) else Adopted()
+    except StoreUnavailable:
+        ports.journal.note("renewal_outcome_not_written")
+        return Failed("table_unavailable", 0)
 
 
 def _failed(ports: Ports, connection: Connection, lease: str, error: str, wait: int | None = None) -> Failed:

@@ -1,0 +1,83 @@
+"""Looking at an MCP server without connecting: does it need OAuth, and how would we become a client there?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from strongroom.domain import registration
+from strongroom.domain.catalog import STRICT, CatalogEntry
+from strongroom.domain.destinations import judge
+from strongroom.domain.errors import DiscoveryFailed, Forbidden
+from strongroom.domain.policy import Policy
+from strongroom.domain.provider import Provider, drafted_key
+from strongroom.domain.trail import Step
+from strongroom.flows.attempts import fresh_id
+from strongroom.flows.discover import Discovered, Reach, discover
+from strongroom.flows.reads import team_and_member
+from strongroom.ports import Ports
+
+Registration: TypeAlias = Literal["metadata_document", "dynamic", "by_hand"]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What was found. `code` says what keeps us from connecting; None: nothing does."""
+
+    url: str
+    steps: tuple[Step, ...]
+    code: str | None = None
+    found: Discovered | None = None
+    entry: CatalogEntry = STRICT
+    registration: Registration | None = None
+
+    @property
+    def requires_oauth(self) -> bool:
+        """Whether the server asked for a token, whatever came after that."""
+        return any(step.document == "challenge" and step.outcome == "ok" for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What an admin is shown. With `draft`, Strongroom can be registered at the provider by hand: under `callback_url`."""
+
+    examined: Examined
+    draft: str
+    callback_url: str
+
+
+def probe(ports: Ports, user: str, team: str, url: str) -> Probed:
+    """Look at an MCP server for an admin. Nobody consents, nobody is registered, nothing is stored.
+
+    Raises:
+        NotFound: If the person is not a member. Nothing was asked of any server.
+        Forbidden: If the person is not an admin. Nothing was asked of any server.
+        EgressRefused: If the URL may not be called.
+    """
+    _, member = team_and_member(ports.table, team, user)
+    if not member.is_admin:
+        raise Forbidden("only an admin probes", code="admin_required")
+    judge(url, ports.policy.destinations())
+    draft = fresh_id(ports)
+    return Probed(examine(ports, url), draft, ports.policy.redirect_uri(drafted_key(team, draft)))
+
+
+def examine(ports: Reach, url: str) -> Examined:
+    """Discover, and choose how we would become a client."""
+    trail: list[Step] = []
+    try:
+        found = discover(ports, url, trail=trail)
+    except DiscoveryFailed as failure:
+        return Examined(url, tuple(trail), failure.public_code)
+    entry = ports.catalog.entry(found.provider.issuer, found.provider.token_endpoint)
+    way, code = _way(found.provider, entry, ports.policy)
+    return Examined(url, tuple(trail), code, found, entry, way)
+
+
+def _way(provider: Provider, entry: CatalogEntry, policy: Policy) -> tuple[Registration | None, str | None]:
+    try:
+        chosen = registration.choose(provider, entry, policy)
+    except DiscoveryFailed as failure:
+        by_hand = failure.public_code == "registration_unsupported"
+        return "by_hand" if by_hand else None, failure.public_code
+    return "metadata_document" if isinstance(chosen, registration.ByDocument) else "dynamic", None

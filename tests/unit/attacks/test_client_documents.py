@@ -1,0 +1,260 @@
+"""A client metadata document can be read by every server: what a malicious provider makes of that.
+
+Its page sends the browser on to an honest provider, with all parameters as they are. The honest one reads our document for
+the malicious one, asks alice, and sends a code to that document's callback. The attacker wants to redeem it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from strongroom.aws.settings import Settings
+from strongroom.domain import authorization_request, client_authentication, registration
+from strongroom.domain.errors import SettingsError
+from strongroom.domain.http import Outgoing, Reply
+from strongroom.domain.secret import Secret
+from strongroom.flows import register
+from tests.fakes.provider import READS_DOCUMENTS
+from tests.requirements import requirement
+from tests.settings import SETTINGS
+from tests.template import ROOT
+from tests.unit.attacks.scenes import exchanges, form_of, parameters
+from tests.unit.attacks.test_mix_up import EVIL, HONEST, NO_ISS_NEEDED, TwoProviders, finish, nothing_came_of_it
+from tests.unit.attacks.test_settings_attacks import LOOPBACK
+from tests.unit.clients import NO_ISS, NO_SIGNATURES, assertions, client_rows, document, reads, said
+from tests.weakened import weakened
+from tests.world import Begun, World
+
+SIGNING, UNSIGNED = READS_DOCUMENTS, READS_DOCUMENTS | NO_SIGNATURES
+
+
+class Readers(TwoProviders):
+    """Both providers know clients by their documents. The malicious one says what helps it, the honest one no `iss`."""
+
+    def __init__(self, evil: dict[str, Any], honest: dict[str, Any] = NO_ISS) -> None:
+        super().__init__(evil=evil, honest=SIGNING | honest)
+
+    def begin(self, user: str, installation: str, team: str = "acme", **body: Any) -> Begun:
+        begun = super().begin(user, installation, team, **body)
+        reads(self, begun, self.evil)
+        return begun
+
+    def says_now(self, **metadata: Any) -> None:
+        """The malicious provider changes its mind."""
+        self.evil.metadata.clear()
+        self.evil.metadata.update(metadata)
+
+    def sent_on(self, begun: Begun) -> str:
+        """Alice's browser is sent on, the honest provider reads what it has not read yet, and alice consents there."""
+        reads(self, begun, *([] if parameters(begun.url)["client_id"] in self.provider.documents else [self.provider]))
+        return self.provider.consent(begun.url, "alice")
+
+    def caught(self) -> Outgoing:
+        """The request that brought the malicious provider a code."""
+        [request] = [sent for sent in self.egress.sent if sent.url.startswith(EVIL) and "code" in form_of(sent)]
+        return request
+
+    def redeems(self) -> bool:
+        """Whether the attacker gets alice's tokens: with our own request, or with all that was in it."""
+        request = self.caught()
+        form = {name: text for name, text in form_of(request).items() if not name.startswith("client_assertion")}
+        tries = (request, replace(request, body=Secret(urlencode(form)), headers={}))
+        answers = [self.provider.honest(replace(one, url=f"{HONEST}/token")) for one in tries]
+        return any(isinstance(answer, Reply) and answer.status == 200 for answer in answers)
+
+
+# Without signatures, the provider has to name itself
+
+
+@requirement("attack:A10")
+@requirement("attack:A29")
+@pytest.mark.parametrize(("honest", "why"), [(NO_ISS, "issuer_missing"), ({}, "issuer_mismatch")])
+def test_a_code_for_a_document_without_a_key_goes_nowhere_unless_the_issuer_is_proven(
+    honest: dict[str, Any], why: str
+) -> None:
+    world = Readers(UNSIGNED, honest)
+    begun = world.begin("alice", world.trap)
+    assert client_rows(world)[0]["auth_method"] == "none"
+    nothing_came_of_it(world, begun, world.sent_on(begun), why)
+
+
+@requirement("attack:A10")
+def test_a_promise_of_iss_that_is_taken_back_leaves_the_document_in_need_of_it() -> None:
+    world = Readers(UNSIGNED)
+    begun = world.begin("alice", world.trap)
+    world.says_now(**UNSIGNED, **NO_ISS)
+    nothing_came_of_it(world, begun, world.sent_on(begun), "issuer_missing")
+
+
+@requirement("attack:A10")
+def test_who_neither_takes_signatures_nor_names_itself_is_no_reader_of_ours() -> None:
+    world = Readers(UNSIGNED | NO_ISS)
+    begun = world.begin("alice", world.trap)
+    assert parameters(begun.url)["client_id"] in world.evil.clients
+    assert client_rows(world)[0]["source"] == "registered"
+
+
+@requirement("attack:A10")
+def test_control_without_the_need_of_iss_the_attacker_redeems_the_code() -> None:
+    world = Readers(UNSIGNED)
+    begun = world.begin("alice", world.trap)
+    with weakened(authorization_request._issuer_answers, *NO_ISS_NEEDED):
+        finish(world, world.sent_on(begun))
+    assert world.redeems()
+
+
+# With signatures, the code is of no use
+
+
+@requirement("attack:A10")
+@requirement("invariant:I12")
+def test_a_code_that_reaches_the_attacker_cannot_be_redeemed_without_our_key() -> None:
+    world = Readers(SIGNING | NO_ISS)
+    begun = world.begin("alice", world.trap)
+    finish(world, world.sent_on(begun))
+    assert [said(one)["aud"] for one in assertions(world)] == [EVIL]
+    assert not world.redeems()
+    assert [grant for grant in world.provider.grants if grant.account == "alice"] == []
+
+
+@requirement("attack:A10")
+def test_an_assertion_for_one_provider_proves_nothing_at_another_even_for_the_same_client() -> None:
+    """The honest provider knows the key and the client: what it refuses is the audience alone."""
+    world = Readers(SIGNING | NO_ISS)
+    begun = world.begin("alice", world.trap)
+    finish(world, world.sent_on(begun))
+    request = world.caught()
+    assert world.provider.authenticated(request) is None
+    world.provider.issuer = EVIL
+    assert world.provider.authenticated(request) == parameters(begun.url)["client_id"]
+    assert world.provider.authenticated(request) is None, "and it is good once"
+
+
+@requirement("attack:A10")
+def test_control_with_another_audience_the_attacker_redeems_the_code() -> None:
+    world = Readers(SIGNING | NO_ISS)
+    begun = world.begin("alice", world.trap)
+    with weakened(client_authentication.assertion_to_sign, '"aud": issuer', f'"aud": "{HONEST}"'):
+        finish(world, world.sent_on(begun))
+    assert world.redeems()
+
+
+# The malicious provider changes its mind while alice is on her way
+
+
+def turned_to_no_signatures() -> tuple[Readers, Begun]:
+    """Alice has begun with a client that signs; then the provider takes no signatures any more, and carol begins."""
+    world = Readers(SIGNING | NO_ISS)
+    begun = world.begin("alice", world.trap)
+    world.says_now(**UNSIGNED)
+    world.begin("carol", world.trap)
+    return world, begun
+
+
+@requirement("attack:A10")
+def test_a_document_with_a_key_never_becomes_one_without() -> None:
+    world, begun = turned_to_no_signatures()
+    assert [row["auth_method"] for row in client_rows(world)] == ["private_key_jwt", "client_secret_basic"]
+    client_id = parameters(begun.url)["client_id"]
+    assert document(world, client_id)["token_endpoint_auth_method"] == "private_key_jwt"
+    finish(world, world.sent_on(begun))
+    assert not world.redeems()
+
+
+@requirement("attack:A10")
+def test_control_if_a_document_could_lose_its_key_the_attacker_redeems_the_code() -> None:
+    with weakened(registration.document_method, ' and "private_key_jwt" not in said', ""):
+        world, begun = turned_to_no_signatures()
+    finish(world, world.sent_on(begun))
+    assert world.redeems()
+
+
+def turned_to_signatures() -> tuple[Readers, Begun]:
+    """The honest provider has read a document without a key, and remembers it. Now there is one, and nobody names itself."""
+    world = Readers(UNSIGNED)
+    reads(world, world.begin("carol", world.trap), world.provider)
+    world.says_now(**SIGNING, **NO_ISS)
+    return world, world.begin("alice", world.trap)
+
+
+ANY_CHANGE = (registration.document_method, 'vouched or "none" not in said', "True")
+NOT_IN_NEED = (register._make, 'iss_needed="none" in {*said, method}', "iss_needed=False")
+
+
+@contextmanager
+def without(*defences: Any) -> Iterator[None]:
+    with ExitStack() as stack:
+        for defence in defences:
+            stack.enter_context(weakened(*defence))
+        yield
+
+
+@requirement("attack:A10")
+def test_a_document_that_was_without_a_key_is_not_relied_on_where_nobody_names_itself() -> None:
+    world, begun = turned_to_signatures()
+    assert parameters(begun.url)["client_id"] in world.evil.clients
+
+
+@requirement("attack:A10")
+def test_a_document_that_was_without_a_key_goes_on_needing_iss() -> None:
+    with without(ANY_CHANGE):
+        world, begun = turned_to_signatures()
+    assert client_rows(world)[-1]["auth_method"] == "private_key_jwt"
+    nothing_came_of_it(world, begun, world.sent_on(begun), "issuer_missing")
+
+
+@requirement("attack:A10")
+def test_control_without_both_the_attacker_redeems_the_code_under_the_remembered_document() -> None:
+    with without(ANY_CHANGE, NOT_IN_NEED):
+        world, begun = turned_to_signatures()
+    finish(world, world.sent_on(begun))
+    assert world.redeems()
+
+
+# The exception of the conformance run
+
+SUITE = "https://conformance-test.local/client-metadata.json"
+
+
+def test_in_the_conformance_run_a_document_needs_neither() -> None:
+    world = World(conformance_client=SUITE)
+    world.provider.metadata |= UNSIGNED | NO_ISS
+    begun = world.begin("bob", world.install())
+    assert parameters(begun.url)["client_id"] == SUITE
+    assert world.browse(world.provider.consent(begun.url, "bob")).status == 303
+
+
+def test_control_outside_of_it_the_same_provider_is_registered_at() -> None:
+    world = World()
+    world.provider.metadata |= UNSIGNED | NO_ISS
+    begun = world.begin("bob", world.install())
+    assert parameters(begun.url)["client_id"] in world.provider.clients
+    assert exchanges(world) == []
+
+
+EXCEPTION = {"STRONGROOM_CONFORMANCE_CLIENT": SUITE}
+
+
+def test_the_exception_starts_with_the_development_switch_alone() -> None:
+    assert Settings({**SETTINGS, **LOOPBACK, **EXCEPTION}).policy().conformance_client == SUITE
+    assert Settings({**SETTINGS, **LOOPBACK}).policy().conformance_client is None
+    with pytest.raises(SettingsError, match="STRONGROOM_CONFORMANCE_CLIENT goes with STRONGROOM_DEVELOPMENT=loopback"):
+        Settings({**SETTINGS, **EXCEPTION}).policy()
+    with pytest.raises(SettingsError, match="STRONGROOM_DEVELOPMENT goes with"):
+        Settings({**SETTINGS, **EXCEPTION, "STRONGROOM_DEVELOPMENT": "loopback"}).policy()
+
+
+def test_the_template_does_not_have_it() -> None:
+    assert "CONFORMANCE" not in (ROOT / "template.yaml").read_text().upper()
+
+
+@pytest.mark.parametrize("value", ["client.json", "http://elsewhere.example/c.json", f"{SUITE}?x=1", f"{SUITE}#x"])
+def test_the_exception_is_a_url(value: str) -> None:
+    with pytest.raises(SettingsError, match="STRONGROOM_CONFORMANCE_CLIENT is "):
+        Settings({**SETTINGS, **LOOPBACK, "STRONGROOM_CONFORMANCE_CLIENT": value}).policy()
