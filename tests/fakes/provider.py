@@ -19,7 +19,6 @@ from strongroom.domain.secret import Secret
 from tests.fakes.clock import FakeClock
 from tests.fakes.egress import FakeEgress
 
-
 READS_DOCUMENTS: dict[str, object] = {
     "client_id_metadata_document_supported": True,
     "token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_basic", "none"],
@@ -161,7 +160,7 @@ class FakeProvider:
         key = keys.get(jwt.get_unverified_header(assertion)["kid"])
         if key is None or document["token_endpoint_auth_method"] != "private_key_jwt":
             return None
-        untimed = {"verify_exp": False, "verify_iat": False, "require": ["iss", "sub", "aud", "exp", "iat", "jti"]}
+        untimed: Any = {"verify_exp": False, "verify_iat": False, "require": ["iss", "sub", "aud", "exp", "iat", "jti"]}
         try:
             said = jwt.decode(
                 assertion, jwt.PyJWK(key).key, ["ES256"], audience=self.issuer, issuer=client, options=untimed

@@ -13,12 +13,12 @@ import pytest
 from strongroom.domain.errors import StoreUnavailable
 from strongroom.domain.http import NoAnswer
 from strongroom.domain.provider_client import RETIRED_AFTER, KeptClient
-from strongroom.domain.renewal import ONE_WRITE
+from strongroom.domain.renewal import CALL, ONE_WRITE
 from strongroom.domain.table import Change
-from strongroom.flows import clients, register, renew
+from strongroom.flows import clients, register
 from strongroom.flows.renew import Failed, Renewed
 from tests.fakes.clock import FakeClock
-from tests.fakes.faults import Hook, fails
+from tests.fakes.faults import Hook, fails, meanwhile
 from tests.requirements import requirement
 from tests.unit.attacks.scenes import parameters, records
 from tests.unit.clients import ReadingWorld, client_rows
@@ -166,7 +166,7 @@ class Killed(BaseException):
     pass
 
 
-def test_who_died_while_registering_holds_the_others_up_for_twenty_seconds_at_most() -> None:
+def test_who_died_while_registering_holds_the_others_up_for_the_leases_time_at_most() -> None:
     world = World()
     installation = world.install()
     honest = world.egress.routes["POST", REGISTER]
@@ -396,9 +396,13 @@ def test_the_slowest_provider_and_a_silent_table_still_end_within_the_functions_
     killed_at = world.clock.now() + 25
     tried: list[float] = []
 
+    def every_one(writes: Any) -> bool:
+        tried.append(world.clock.now())
+        return True
+
     def slowly(request: Any) -> Any:
-        world.clock.advance(renew.renewal.CALL)
-        silent(world, lambda writes: tried.append(world.clock.now()) is None)
+        world.clock.advance(CALL)
+        silent(world, every_one)
         return REJECTED(request) if answer is REJECTED else world.provider.honest(request)
 
     scene.provider_does(slowly)
@@ -413,7 +417,7 @@ def test_control_a_note_without_an_eye_on_the_time_would_be_begun_too_late() -> 
     killed_at = world.clock.now() + 23
 
     def slowly(request: Any) -> Any:
-        world.clock.advance(renew.renewal.CALL)
+        world.clock.advance(CALL)
         silent(world, lambda writes: True)
         return REJECTED(request)
 
@@ -444,6 +448,22 @@ def test_a_consent_whose_exchange_is_rejected_is_closed_before_the_note() -> Non
     assert {row["state"] for row in rows(world, "authorization")} == {"completed", "failed"}
 
 
+def test_an_exchange_that_is_rejected_is_an_alarm_even_if_nothing_can_be_written() -> None:
+    scene = nearly_over()
+    world = scene.world
+    consented = world.consent(world.begin("alice", scene.installation), "alice")
+
+    def rejected_while_the_table_falls_silent(request: Any) -> Any:
+        silent(world, lambda writes: True)
+        return REJECTED(request)
+
+    scene.provider_does(rejected_while_the_table_falls_silent)
+    started = world.clock.now()
+    assert world.complete("alice", consented).status == 503
+    assert alarms(world) == ["client_rejected"]
+    assert world.clock.now() - started <= 22
+
+
 # -- a retirement that cannot be written on the connection
 
 
@@ -468,7 +488,7 @@ def test_a_revoke_meanwhile_wins_over_client_replaced() -> None:
     scene.provider_does(REJECTED)
     scene.renew()
     world.clock.advance(901)
-    world.table.before["commit"] = when(marks_replaced, lambda writes: world.revoke("bob", scene.installation), 1)
+    world.table.before["commit"] = when(marks_replaced, meanwhile(lambda: world.revoke("bob", scene.installation)), 1)
     scene.renew()
     assert scene.connection.reason == "revoked"
 

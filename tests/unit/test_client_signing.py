@@ -119,7 +119,7 @@ def test_an_assertion_names_us_twice_and_the_issuer_alone_for_sixty_seconds() ->
     text = assertion_to_sign(CLIENT, ISSUER, key_id(public), "fresh", 1_800_000_000)
     assertion = signed(text, SIGNER.sign(private, text)).reveal()
     key = jwt.PyJWK({**public, "alg": "ES256"}).key
-    untimed = {"verify_exp": False, "verify_iat": False}
+    untimed: Any = {"verify_exp": False, "verify_iat": False}
     assert jwt.decode(assertion, key, ["ES256"], audience=ISSUER, options=untimed) == {
         "iss": CLIENT,
         "sub": CLIENT,

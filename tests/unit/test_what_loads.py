@@ -57,7 +57,9 @@ keys = FakeKeyService(blobs={blob: Wrapping(name, context, key) for blob, name, 
 vault = Vault(table, keys, AesGcm(), clock, chance, "test")
 queues = Queues(*(FakeQueue(clock) for _ in range(4)))
 policy = Policy("https://strongroom.example", "https://web.example/connections")
-wired = Wired(Ports(table, vault, app.PORTS.ports.egress, app.PORTS.ports.signer, app.PORTS.ports.catalog, queues, clock, chance, FakeJournal(), policy))
+real = app.PORTS.ports
+ports = Ports(table, vault, real.egress, real.signer, real.catalog, queues, clock, chance, FakeJournal(), policy)
+wired = Wired(ports)
 loaded_by_the_test = set(sys.modules) - after_import
 answers = [app.lambda_handler(event, Context(), wired)["statusCode"] for _ in range(2)]
 assert answers == [200, 200], answers

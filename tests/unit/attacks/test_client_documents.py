@@ -20,16 +20,26 @@ from strongroom.domain.errors import SettingsError
 from strongroom.domain.http import Outgoing, Reply
 from strongroom.domain.secret import Secret
 from strongroom.flows import register
-from tests.fakes.provider import READS_DOCUMENTS
+from tests.fakes.provider import READS_DOCUMENTS, FakeProvider, serve_mcp
 from tests.requirements import requirement
 from tests.settings import SETTINGS
 from tests.template import ROOT
-from tests.unit.attacks.scenes import exchanges, form_of, parameters
+from tests.unit.attacks.scenes import exchanges, form_of, given_to_the_browser, parameters
 from tests.unit.attacks.test_mix_up import EVIL, HONEST, NO_ISS_NEEDED, TwoProviders, finish, nothing_came_of_it
 from tests.unit.attacks.test_settings_attacks import LOOPBACK
-from tests.unit.clients import NO_ISS, NO_SIGNATURES, assertions, client_rows, document, reads, said
+from tests.unit.clients import (
+    NO_ISS,
+    NO_SIGNATURES,
+    ReadingWorld,
+    assertions,
+    client_rows,
+    document,
+    reads,
+    said,
+    sent_with,
+)
 from tests.weakened import weakened
-from tests.world import Begun, World
+from tests.world import MCP_URL, Begun, World
 
 SIGNING, UNSIGNED = READS_DOCUMENTS, READS_DOCUMENTS | NO_SIGNATURES
 
@@ -258,3 +268,44 @@ def test_the_template_does_not_have_it() -> None:
 def test_the_exception_is_a_url(value: str) -> None:
     with pytest.raises(SettingsError, match="STRONGROOM_CONFORMANCE_CLIENT is "):
         Settings({**SETTINGS, **LOOPBACK, "STRONGROOM_CONFORMANCE_CLIENT": value}).policy()
+
+
+# A server that moves from one provider that reads documents to another
+
+
+@requirement("mcp:R3")
+@requirement("mcp:D4")
+@requirement("attack:B2")
+def test_at_another_provider_we_are_another_client_with_another_key() -> None:
+    world = ReadingWorld()
+    installation = world.install()
+    world.connect("bob", installation)
+    evil = FakeProvider(world.clock, issuer=EVIL, metadata=READS_DOCUMENTS)
+    evil.serve(world.egress)
+    serve_mcp(world.egress, MCP_URL, EVIL)
+    begun = World.begin(world, "bob", installation)
+    reads(world, begun, evil)
+    world.complete("bob", given_to_the_browser(world.browse(evil.consent(begun.url, "bob"))))
+    world.tick()
+    world.clock.advance(3570)
+    assert world.look_up("bob", installation).status == 200
+    old, new = client_rows(world)
+    assert {old["issuer"], new["issuer"]} == {HONEST, EVIL}
+    for name in ("client_id", "redirect_uri", "public_key", "provider_key"):
+        assert old[name] != new[name]
+    sent = [(said(one)["aud"], sent_with(world, one).url) for one in assertions(world)]
+    assert all(url.startswith(f"{audience}/") for audience, url in sent)
+    assert {audience for audience, _ in sent} == {HONEST, EVIL}
+
+
+@requirement("mcp:D4")
+@requirement("attack:B2")
+def test_until_somebody_reconnects_the_old_provider_alone_is_signed_for() -> None:
+    world = ReadingWorld()
+    installation = world.install()
+    world.connect("bob", installation)
+    serve_mcp(world.egress, MCP_URL, EVIL)
+    world.clock.advance(3570)
+    assert world.look_up("bob", installation).status == 200
+    assert {said(one)["aud"] for one in assertions(world)} == {HONEST}
+    assert not any(request.url.startswith(EVIL) for request in world.egress.sent)

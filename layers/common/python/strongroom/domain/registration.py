@@ -88,15 +88,17 @@ def _takes_our_signatures(provider: Provider) -> bool:
 
 
 def choose_auth_method(provider: Provider, entry: CatalogEntry = STRICT) -> AuthMethod:
-    """Choose how we authenticate: Basic before a secret in the body before no secret; what the catalog says comes first.
+    """Choose how we authenticate: Basic before a secret in the body before no secret.
+
+    What the catalog says comes first: the best that the metadata lists too, or else the best.
 
     Raises:
         DiscoveryFailed: `client_authentication_unsupported`, if the provider lists none of them.
     """
     known = tuple(method for method in entry.authenticating.methods if method in PREFERRED)
-    for method in known or PREFERRED:
-        if known or method in provider.token_auth_methods:
-            return method
+    listed = tuple(method for method in known or PREFERRED if method in provider.token_auth_methods)
+    for method in (*listed, *known):
+        return method
     raise DiscoveryFailed("no common method of authentication", code="client_authentication_unsupported")
 
 
@@ -156,6 +158,16 @@ def judge_registration(
         redirect_uri=redirect_uri,
         secret_expires_at=None if method == "none" else _end(document.get("client_secret_expires_at")),
     )
+
+
+def may_dislike_scopes(answer: Answer) -> bool:
+    """Whether a refusal may be about the scopes that were named (RFC 7591 §3.2.2)."""
+    if not isinstance(answer, Reply) or not 400 <= answer.status < 500:
+        return False
+    try:
+        return json_document(answer.body).get("error") in {"invalid_client_metadata", "invalid_scope"}
+    except ProviderFailed:
+        return False
 
 
 def _registered(answer: Answer) -> JsonObject:

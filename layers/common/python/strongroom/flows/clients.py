@@ -16,7 +16,7 @@ from strongroom.domain.provider_client import SOURCES, KeptClient
 from strongroom.domain.renewal import ONE_WRITE
 from strongroom.domain.sealing import Place, TeamKeys
 from strongroom.domain.secret import Secret
-from strongroom.domain.table import Change, Committed, Item, Key, Put, Query, Value
+from strongroom.domain.table import Change, Item, Key, Put, Query, Value
 from strongroom.flows.attempts import fresh_id, noted
 from strongroom.flows.reads import all_rows
 from strongroom.ports import Ports, Ring
@@ -209,10 +209,9 @@ def _all_of(ports: Ports, places: Sequence[Key]) -> dict[Key, Item]:
     return {place: row for part in parts for place, row in ports.table.read(part).items()}
 
 
-def _write(ports: Ports, change: Change, *told: Put) -> bool:
+def _write(ports: Ports, change: Change, *told: Put) -> None:
     """Not worth failing for: the next rejection or success says the same again."""
     try:
-        return isinstance(ports.table.commit((change, *told), fresh_id(ports)), Committed)
+        ports.table.commit((change, *told), fresh_id(ports))
     except StoreUnavailable:
         ports.journal.note("client_state_not_written")
-        return False

@@ -235,9 +235,11 @@ def _judge(
     """Go on with tokens; end with anything else: the code is spent either way."""
     if isinstance(outcome, exchange.Issued):
         return outcome
-    ports.table.commit((authorization.fail("exchange_failed"),), fresh_id(ports))
-    if isinstance(outcome, exchange.ClientRejected):
-        clients.note_rejection(ports, ready.kept, outcome, authorization.team, until)
+    try:
+        ports.table.commit((authorization.fail("exchange_failed"),), fresh_id(ports))
+    finally:
+        if isinstance(outcome, exchange.ClientRejected):
+            clients.note_rejection(ports, ready.kept, outcome, authorization.team, until)
     ports.journal.note(
         "exchange_failed",
         outcome=type(outcome).__name__.lower(),

@@ -9,6 +9,7 @@ from strongroom.domain import keys, registration
 from strongroom.domain.by_hand import by_hand
 from strongroom.domain.connection import number, texts
 from strongroom.domain.errors import DiscoveryFailed, NotFound, StoreUnavailable, Unavailable
+from strongroom.domain.http import Answer
 from strongroom.domain.installation import Installation
 from strongroom.domain.provider import AuthMethod, Provider, ProviderClient, provider_key
 from strongroom.domain.provider_client import KeptClient, together
@@ -17,10 +18,10 @@ from strongroom.domain.table import Below, Committed, Is, Item, Missing, Put, Re
 from strongroom.domain.team import Team
 from strongroom.flows import clients
 from strongroom.flows.attempts import fraction, fresh_id, noted
-from strongroom.flows.sending import sent_until
+from strongroom.flows.budget import STEP, Budget
 from strongroom.ports import Ports
 
-LEASE = 20
+LEASE = 15
 SEED_BYTES = 40
 
 
@@ -179,13 +180,28 @@ def _document(ports: Ports, wanted: _Wanted, method: AuthMethod, generation: int
 def _registered(
     ports: Ports, wanted: _Wanted, method: AuthMethod, generation: int, scopes: tuple[str, ...]
 ) -> KeptClient:
+    """Ask to be registered for these scopes; if the provider does not take them from us, once more without any.
+
+    Some servers refuse scopes in a registration, others every scope later that was not named in it (RFC 7591 §2).
+    """
     redirect_uri = ports.policy.redirect_uri(wanted.key)
-    request = registration.registration_request(wanted.provider, redirect_uri, method, scopes)
+    answer = _asked(ports, wanted, method, scopes)
+    if scopes and registration.may_dislike_scopes(answer):
+        scopes = ()
+        answer = _asked(ports, wanted, method, scopes)
     client = registration.judge_registration(
-        sent_until(ports, request, wanted.until),
-        asked=method,
-        provider_key=wanted.key,
-        generation=generation,
-        redirect_uri=redirect_uri,
+        answer, asked=method, provider_key=wanted.key, generation=generation, redirect_uri=redirect_uri
     )
     return KeptClient(client, "registered", wanted.provider.issuer, scopes=scopes)
+
+
+def _asked(ports: Ports, wanted: _Wanted, method: AuthMethod, scopes: tuple[str, ...]) -> Answer:
+    """Whoever gives no answer takes a whole step of time, as in a discovery: a provider chooses this address too."""
+    if wanted.until - ports.clock.now() < STEP:
+        raise Unavailable("no time left to register", retry_after=1)
+    redirect_uri = ports.policy.redirect_uri(wanted.key)
+    budget = Budget(ports.egress, ports.clock)
+    try:
+        return budget.send(registration.registration_request(wanted.provider, redirect_uri, method, scopes))
+    finally:
+        budget.settle()

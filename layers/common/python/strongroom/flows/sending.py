@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from strongroom.domain.errors import EgressRefused, Unavailable
+from strongroom.domain.errors import EgressRefused
 from strongroom.domain.http import Answer, NotSent, Outgoing
 from strongroom.ports import Ports
 
@@ -15,15 +13,3 @@ def sent(ports: Ports, request: Outgoing) -> Answer:
         return ports.egress.send(request)
     except EgressRefused:
         return NotSent("address_refused")
-
-
-def sent_until(ports: Ports, request: Outgoing, until: float) -> Answer:
-    """Send it, and wait no longer than `until` (epoch seconds).
-
-    Raises:
-        Unavailable: If less than a second is left. Nothing was sent.
-    """
-    remaining = until - ports.clock.now()
-    if remaining < 1:
-        raise Unavailable("no time left to ask a provider", retry_after=1)
-    return sent(ports, replace(request, within=min(request.within, remaining)))
