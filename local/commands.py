@@ -58,11 +58,16 @@ def parser() -> argparse.ArgumentParser:
             default=8400,
             help=f"the first of {PORTS} ports (default 8400); some of the 90 after them are used too",
         )
+    serve.add_argument(
+        "--conformance-client",
+        metavar="URL",
+        help="where an MCP conformance suite expects our client metadata document; lets its mock do without signatures",
+    )
     token.add_argument("account", metavar="ACCOUNT", help="alice, bob, carol or mallory")
-    conformance = command("conformance", "play the official MCP suite's authorization scenarios; needs npm")
+    conformance = command("conformance", "play the official MCP suite's authorization scenarios; fetches Node")
     conformance.add_argument("--port", type=port, default=8400, help="the first of the ports (default 8400)")
     conformance.add_argument("-k", metavar="TEXT", dest="expression", help="only scenarios with this in their names")
-    peers = command("peers", "play a connection's life against authorization servers that others wrote; needs npm")
+    peers = command("peers", "play a connection's life against authorization servers that others wrote; fetches Node")
     peers.add_argument("--port", type=port, default=8700, help="the first of the ports (default 8700)")
     peers.add_argument("-k", metavar="TEXT", dest="expression", help="only servers with this in their names")
     peers.add_argument(

@@ -7,11 +7,12 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 from local.accounts import HOST, MEMBERS, REGION, SATELLITE, STRANGER, Caller
 from local.actors import Places
 from local.demo import say
-from local.plan import Pace, Ports, demo_options
+from local.plan import Options, Pace, Ports, demo_options
 from local.seed import operators_rows
 from local.stack import Stack
 
@@ -23,10 +24,12 @@ def main(arguments: Sequence[str]) -> int:
     """Serve until SIGINT or SIGTERM; then stop every process that was started."""
     parser = argparse.ArgumentParser(prog="dev.py serve")
     parser.add_argument("--port", type=int, default=8400)
-    ports = Ports(parser.parse_args(arguments).port)
+    parser.add_argument("--conformance-client", default="")
+    asked = parser.parse_args(arguments)
+    ports = Ports(asked.port)
     stopping = threading.Event()
     say("Starting ...")
-    with Stack(demo_options(ports, PACE, operators_rows), say) as stack:
+    with Stack(_options(ports, asked.conformance_client), say) as stack:
         for one in (signal.SIGINT, signal.SIGTERM):
             signal.signal(one, lambda *_: stopping.set())
         say(manual(ports))
@@ -35,6 +38,12 @@ def main(arguments: Sequence[str]) -> int:
         say("\nStopping ...")
     say("Stopped. Nothing is left running.")
     return 0
+
+
+def _options(ports: Ports, conformance_client: str) -> Options:
+    options = demo_options(ports, PACE, operators_rows)
+    more = {"STRONGROOM_CONFORMANCE_CLIENT": conformance_client} if conformance_client else {}
+    return replace(options, environment={**options.environment, **more})
 
 
 def manual(ports: Ports) -> str:
