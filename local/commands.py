@@ -25,6 +25,11 @@ _EPILOG = """\
 The first run makes an environment in .venv and needs the network; later ones do not.
 Start with: python3 dev.py demo"""
 
+_DOCTOR_STATUS = "0 it would connect, 1 it would not, 2 wrong usage or a URL that is never called, 3 nobody can say"
+_DOCTOR_JSON = (
+    "the probe's answer, without draft and callback URL; of a URL that is never called, the error without request id"
+)
+
 
 def port(text: str) -> int:
     """Read the first of the six ports that the local system takes.
@@ -75,7 +80,8 @@ def parser() -> argparse.ArgumentParser:
     )
     doctor = command("doctor", "find out what an MCP server needs; no account, no AWS, nothing is stored")
     doctor.add_argument("url", metavar="URL", help="the MCP server, such as https://mcp.example.com/mcp")
-    doctor.add_argument("--json", action="store_true", help="print what the probe route would answer")
+    doctor.epilog = f"Exit status: {_DOCTOR_STATUS}."
+    doctor.add_argument("--json", action="store_true", help=f"print JSON: {_DOCTOR_JSON}")
     doctor.add_argument("--allow-loopback", action="store_true", help="also call this machine, and http there")
     consent = command("consent", "play a demo account's browser at the provider, and print what comes back")
     consent.add_argument("account", metavar="ACCOUNT", help="alice, bob, carol or mallory")

@@ -34,7 +34,7 @@ _EXCEPTION = {"STRONGROOM_CONFORMANCE_CLIENT": "https://conformance-test.local/c
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Play every scenario, one line each; 0 only if all that can be played hold."""
+    """Play every scenario, one line each; 0 only if all of them hold."""
     parser = argparse.ArgumentParser(prog="dev.py conformance")
     parser.add_argument("--port", type=int, default=8400)
     parser.add_argument("-k", dest="expression", default="")

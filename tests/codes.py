@@ -90,7 +90,8 @@ def _text(expression: ast.expr | None) -> str | None:
 
 def _lost_authority() -> set[str]:
     """Why an authorization cannot be finished any more: what the check says, and what stands for an end by itself."""
-    trees = [ast.parse((FLOWS / name).read_text("utf-8")) for name in ("settle.py", "complete.py")]
+    files = ("authority.py", "settle.py", "redeem.py")
+    trees = [ast.parse((FLOWS / name).read_text("utf-8")) for name in files]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     check = next(node for node in nodes if isinstance(node, ast.FunctionDef) and node.name == "lacks_authority")
     said = [node.value for node in ast.walk(check) if isinstance(node, ast.Return)]

@@ -24,7 +24,6 @@ from strongroom.domain.catalog import Catalog
 from strongroom.domain.http import Outgoing
 from strongroom.domain.policy import Policy
 from strongroom.domain.team import Caller
-from strongroom.flows.people import operators_host_row
 from strongroom.flows.vault import Vault
 from strongroom.ports import Ports, Queues
 from tests.fakes.clock import FakeChance, FakeClock, FakeJournal
@@ -33,6 +32,7 @@ from tests.fakes.keys import FakeKeyService
 from tests.fakes.provider import FakeProvider, serve_mcp
 from tests.fakes.queue import Delivery, FakeQueue
 from tests.fakes.table import FakeTable
+from tests.hosts import operators_host_row
 
 ISSUER = "https://signin.example"
 PUBLIC_URL = "https://strongroom.example"

@@ -22,7 +22,7 @@ def lambda_handler(event: Any, context: Any, ports: Wired = PORTS) -> Response:
     """Answer the API."""
     routes = {
         "POST /v1/teams/{team}/installations/{installation}/authorize": partial(authorize, ports),
-        "POST /v1/teams/{team}/probe": partial(look, ports),
+        "POST /v1/teams/{team}/probe": partial(probe_server, ports),
     }
     return serve(event, context, ports.ports.journal, routes)
 
@@ -36,7 +36,7 @@ def authorize(wired: Wired, request: Request) -> Response:
     return answer(201, begun(begin(wired.ports, user, team, installation, body.return_to)))
 
 
-def look(wired: Wired, request: Request) -> Response:
+def probe_server(wired: Wired, request: Request) -> Response:
     """`POST .../probe`: what this MCP server needs, for an admin who thinks of installing it."""
     user = identity.person(request.event, wired.issuer)
     body = parsed(ProbeBody, request.json())

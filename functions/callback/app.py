@@ -46,7 +46,7 @@ def callback(wired: Wired, request: Request) -> Response:
             case AlreadyFinished():
                 return pages.already_finished()
     except Exception as error:
-        return pages.refused(told(error, wired.ports.journal, request.request_id), request.request_id)
+        return pages.refused(told(error, wired.ports.journal), request.request_id)
 
 
 def describe(wired: Wired, request: Request) -> Response:

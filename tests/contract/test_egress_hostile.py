@@ -285,19 +285,48 @@ def test_a_port_that_is_closed_is_knocked_at_once_in_ten_seconds() -> None:
     assert knocks == [port, port]
 
 
+STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n: open\n\n"
+
+
+def honest_but_for_one_path(first_words: bytes) -> Script:
+    """Answers everybody, and keeps one path open without another word."""
+
+    def script(line: socket.socket, heard: Heard) -> None:
+        if heard.target == "/events":
+            line.sendall(first_words)
+            line.recv(1)
+        else:
+            line.sendall(answer(200, b"hi"))
+
+    return script
+
+
+def what_acme_gets_after_mallory(first_words: bytes) -> Answer:
+    """Mallory's server names a path of an honest one that never ends. One process serves all teams."""
+    with Server(honest_but_for_one_path(first_words)) as server:
+        egress, url = GuardedEgress(loopback=True, now=FakeClock().now), f"http://{LOOPBACK}:{server.port}"
+        assert egress.send(get(f"{url}/events", within=0.3)) == NoAnswer("timed_out")
+        return egress.send(get(f"{url}/metadata"))
+
+
 @requirement("attack:B19")
-def test_who_takes_a_get_and_says_nothing_is_not_asked_again_at_once() -> None:
-    def silent(line: socket.socket, heard: Heard) -> None:
-        line.recv(1)
+@requirement("invariant:I18")
+@pytest.mark.parametrize("first_words", [b"", b"HTTP/1.1 200", STREAM], ids=["nothing", "half a line", "a stream"])
+def test_no_team_silences_an_honest_server_for_another_with_a_path_that_never_ends(first_words: bytes) -> None:
+    with weakened(Silences.learn, "chance < FAIR_CHANCE", "False"):  # it had a fair chance, without our waiting for it
+        got = what_acme_gets_after_mallory(first_words)
 
-    with Server(silent) as server, weakened(Silences.learn, "chance < FAIR_CHANCE", "chance < 0"):
-        egress, url = GuardedEgress(loopback=True, now=FakeClock().now), f"http://{LOOPBACK}:{server.port}/"
-        first, second = egress.send(get(url, within=0.3)), egress.send(get(f"{url}other", within=5.0))
-        posted = egress.send(Outgoing("POST", url, within=0.3))
+    assert isinstance(got, Reply)
+    assert got.body == b"hi"
 
-    assert (first, second) == (NoAnswer("timed_out"), NotSent("timed_out"))
-    assert posted == NoAnswer("timed_out")
-    assert [heard.method for heard in server.heard] == ["GET", "POST"]
+
+@requirement("attack:B19")
+@requirement("invariant:I18")
+@pytest.mark.parametrize("first_words", [b"", b"HTTP/1.1 200", STREAM], ids=["nothing", "half a line", "a stream"])
+def test_control_a_memory_of_who_was_reached_silences_it_for_everybody(first_words: bytes) -> None:
+    kept = 'not isinstance(answer, NotSent) or (answer.reason == "timed_out" and chance < FAIR_CHANCE)'
+    with weakened(Silences.learn, kept, 'not hasattr(answer, "reason")'):
+        assert what_acme_gets_after_mallory(first_words) == NotSent("timed_out")
 
 
 @requirement("attack:B19")

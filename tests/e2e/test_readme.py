@@ -119,8 +119,8 @@ def answers(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_the_six_blocks_are_run_in_order_and_all_succeed(printed: list[str]) -> None:
-    assert [len(answers(text)) for text in printed] == [0, 1, 0, 1, 1, 2]
+def test_the_seven_blocks_are_run_in_order_and_all_succeed(printed: list[str]) -> None:
+    assert [len(answers(text)) for text in printed] == [0, 1, 0, 1, 1, 2, 1]
 
 
 def test_before_bob_has_connected_the_satellite_is_told_so(printed: list[str]) -> None:
@@ -144,3 +144,10 @@ def test_after_bob_has_revoked_the_next_look_up_gives_nothing(printed: list[str]
     assert (revoked["connection"]["status"], revoked["connection"]["reason"]) == ("auth_required", "revoked")
     assert (asked["error"], asked["reason"]) == ("authorization_required", "revoked")
     assert "access_token" not in asked
+
+
+def test_the_probe_gives_a_draft_with_the_callback_url_to_register(printed: list[str], system: Ports) -> None:
+    probed = answers(printed[6])[0]
+    assert (probed["requires_oauth"], probed["connects"]) == (True, True)
+    assert probed["draft"]
+    assert probed["callback_url"].startswith(f"http://127.0.0.1:{system.first}/oauth/callback/")

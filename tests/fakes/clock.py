@@ -71,14 +71,18 @@ class FakeJournal:
         self._lock = threading.Lock()
         self.entries: list[Entry] = []
         self.counts: Counter[str] = Counter()
+        self._about: dict[str, Field] = {}
+
+    def about(self, request_id: str) -> None:
+        self._about = {"request_id": request_id}
 
     def note(self, event: str, **fields: Field) -> None:
         with self._lock:
-            self.entries.append(Entry("note", event, fields))
+            self.entries.append(Entry("note", event, {**self._about, **fields}))
 
     def alarm(self, event: str, **fields: Field) -> None:
         with self._lock:
-            self.entries.append(Entry("alarm", event, fields))
+            self.entries.append(Entry("alarm", event, {**self._about, **fields}))
             self.counts[event] += 1
 
     def count(self, metric: str, amount: int = 1) -> None:

@@ -40,6 +40,10 @@ class Grant:
     spent: set[str] = field(default_factory=set)
 
 
+class SendsNobodyThere(Exception):
+    """The redirect URI is not one of the client's (RFC 9700 §4.1.3)."""
+
+
 @dataclass
 class FakeProvider:
     """Answers at `issuer`. `lifetime` None: `expires_in` is left out. `rotates` False: the refresh token stays.
@@ -88,8 +92,15 @@ class FakeProvider:
         }
 
     def consent(self, authorization_url: str, account: str, *, error: str | None = None) -> str:
-        """Play the consent page: give the URL that the browser is sent to."""
+        """Play the consent page: give the URL that the browser is sent to.
+
+        Raises:
+            SendsNobodyThere: If the client's document does not name the redirect URI.
+        """
         asked = dict(parse_qsl(urlsplit(authorization_url).query))
+        document = self.documents.get(asked["client_id"], {})
+        if asked["redirect_uri"] not in document.get("redirect_uris", [asked["redirect_uri"]]):
+            raise SendsNobodyThere
         back = {"state": asked["state"], **({"iss": self.issuer} if self._names_itself else {})}
         if error is not None:
             return f"{asked['redirect_uri']}?{urlencode({**back, 'error': error})}"

@@ -10,6 +10,7 @@ from strongroom.domain import keys
 from strongroom.domain.connection import Connection
 from strongroom.domain.errors import StoreUnavailable
 from strongroom.domain.http import Answer, NoAnswer, Outgoing, Reply
+from strongroom.domain.renewal_outcome import Outcome
 from strongroom.domain.table import Change, Item, Put
 from strongroom.flows import renew
 from strongroom.flows.reads import five_reads
@@ -51,7 +52,7 @@ class Scene:
         shared = keys.shared_connection("acme", self.installation)
         return own if self.world.table.row(own) else shared
 
-    def renew(self, ports: Ports | None = None, cause: str = "schedule", within: float = 23) -> renew.Renewal:
+    def renew(self, ports: Ports | None = None, cause: str = "schedule", within: float = 23) -> Outcome:
         """Let one worker read and renew."""
         used = ports or self.world.ports
         admitted = five_reads(used.table, "acme", self.user, self.installation).admitted()
@@ -227,6 +228,11 @@ def queue(world: World, name: str) -> FakeQueue:
 
 def rows(world: World, kind: str) -> list[Item]:
     return [row for row in world.table.snapshot().values() if row.get("kind") == kind]
+
+
+def rejections(world: World) -> list[str]:
+    """How each rejection of our client was told: as a line or as an alarm."""
+    return [entry.level for entry in world.journal.entries if entry.event == "client_rejected"]
 
 
 def alarms(world: World) -> list[str]:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strongroom.domain import authorization_request
-from strongroom.domain.authorization_request import (
+from strongroom.domain import authorization_response
+from strongroom.domain.authorization_request import AuthorizationRequest, authorization_url, code_challenge
+from strongroom.domain.authorization_response import (
     CHECKS,
     AuthorizationCode,
     CallbackParameters,
@@ -17,8 +18,6 @@ from strongroom.domain.authorization_request import (
     ProviderSaidNo,
     Response,
     accept_response,
-    authorization_url,
-    code_challenge,
     parse_callback_query,
 )
 from strongroom.domain.errors import AuthorizationRefused, DiscoveryFailed, InvalidRequest
@@ -38,7 +37,8 @@ CLIENT = ProviderClient("key", 1, "files-client", None, "none", REDIRECT)
 def url_for(endpoint: str, **options: object) -> str:
     wanted = {"scopes": ("read", "write"), "resource": "https://files.example/mcp"} | options
     provider = Provider(ISSUER, endpoint, f"{ISSUER}/token")
-    return authorization_url(provider, CLIENT, REDIRECT, Secret(STATE), "challenge", **wanted)  # type: ignore[arg-type]
+    request = AuthorizationRequest(provider, CLIENT, **wanted)  # type: ignore[arg-type]
+    return authorization_url(request, Secret(STATE), "challenge")
 
 
 def answered(
@@ -67,8 +67,8 @@ def accepted_without(
     """Judge as `accept_response` does, with one of its checks left out."""
     rest = tuple(one for one in CHECKS if one.__name__ != check)
     assert len(rest) == len(CHECKS) - 1
-    received = authorization_request._Received(params, pending, path_key, now)
-    return authorization_request._accept(received, rest)
+    received = authorization_response._Received(params, pending, path_key, now)
+    return authorization_response._accept(received, rest)
 
 
 # The request

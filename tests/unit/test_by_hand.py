@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -289,7 +290,8 @@ def test_without_a_secret_no_key_is_asked_for_and_listing_asks_for_none() -> Non
 @pytest.mark.parametrize("user", ["alice", "bob"])
 def test_everybody_sees_where_tokens_go_and_nobody_the_secret(user: str) -> None:
     world = World()
-    installation = installed(world, whole_provider(), scopes=["files", "mail"])
+    entered = whole_provider(parameters={"audience": "files", "prompt": "login"}, pkce_unlisted=True)
+    installation = installed(world, entered, scopes=["files", "mail"])
     one = world.as_user(user, "GET", f"/v1/teams/acme/installations/{installation}")
     everything = world.as_user(user, "GET", "/v1/teams/acme/installations")
     assert one.json == everything.json["installations"][0]
@@ -299,6 +301,8 @@ def test_everybody_sees_where_tokens_go_and_nobody_the_secret(user: str) -> None
         "authorization_host": "provider.example",
         "token_host": "provider.example",
         "client_id": "entered-client",
+        "parameters": {"audience": "files", "prompt": "login"},
+        "pkce_unlisted": True,
         "entered": True,
     }
     assert SECRET not in one.text + everything.text
@@ -324,10 +328,21 @@ def test_before_the_click_all_hosts_are_shown() -> None:
     assert begun["scopes"] == ["files"]
 
 
+def test_before_the_click_all_that_an_admin_has_added_is_shown() -> None:
+    world = World()
+    added = {"audience": "https://payroll.example/api", "prompt": "login"}
+    begun = begins(world, installed(world, provider(parameters=added, pkce_unlisted=True))).json
+    plain = begins(world, world.install(name="Plain")).json
+    assert (begun["parameters"], begun["pkce_unlisted"]) == (added, True)
+    assert (plain["parameters"], plain["pkce_unlisted"]) == ({}, False)
+
+
 def test_it_is_written_down_who_chose_where_tokens_go() -> None:
     world = World()
-    installed(world, whole_provider(pkce_unlisted=True), scopes=["files", "mail"])
+    added = {"audience": "https://payroll.example/?a&b", "prompt": "login"}
+    installed(world, whole_provider(pkce_unlisted=True, parameters=added), scopes=["files", "mail"])
     (told,) = records(world, "installed")
+    assert dict(parse_qsl(str(told["parameters"]))) == added
     assert {name: told[name] for name in ("by", "issuer", "client_id", "scopes", "pkce_unlisted")} == {
         "by": "alice",
         "issuer": PROVIDER,

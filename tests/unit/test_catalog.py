@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from strongroom.adapters.catalog_files import FOLDER, CatalogFiles
-from strongroom.domain.authorization_request import authorization_url, code_challenge
+from strongroom.domain.authorization_request import AuthorizationRequest, authorization_url, code_challenge
 from strongroom.domain.catalog import STRICT, Catalog, CatalogEntry
 from strongroom.domain.catalog_schema import read_entry
 from strongroom.domain.own_parameters import OWN_PARAMETERS
@@ -143,9 +143,8 @@ def test_an_authorization_request_carries_what_the_entry_asks_for_and_each_param
     provider = Provider("https://issuer.example", entry.endpoints.authorization, entry.endpoints.token)
     client = ProviderClient("key", 1, "client", None, "none", "https://strongroom.example/oauth/callback/key")
     challenge = code_challenge(Secret("v" * 43))
-    url = authorization_url(
-        provider, client, client.redirect_uri, Secret("s"), challenge, ("one", "two"), "https://mcp.example", entry
-    )
+    request = AuthorizationRequest(provider, client, ("one", "two"), "https://mcp.example", entry)
+    url = authorization_url(request, Secret("s"), challenge)
     pairs = parse_qsl(urlsplit(url).query)
     sent = dict(pairs)
     assert len(pairs) == len(sent)
@@ -219,6 +218,7 @@ MISTAKES: Mapping[str, dict[str, Any]] = {
     "parameters as a list": planted("asking.parameters", ["prompt"]),
     "scopes as the state": planted("asking.scope_parameter", "state"),
     "scopes as the redirect URI": planted("asking.scope_parameter", "redirect_uri"),
+    "scopes under a name that an admin may add": planted("asking.scope_parameter", "permissions"),
     "another separator": planted("asking.scope_separator", ";"),
     "a separator that is a list": planted("asking.scope_separator", [","]),
     "a switch as text": planted("asking.resource", "no"),
@@ -260,6 +260,7 @@ MISTAKES: Mapping[str, dict[str, Any]] = {
     "a member at second hand by a part of its name": planted("second_hand", ["idle"]),
     "the documentation at second hand": planted("second_hand", ["documentation"]),
     **{f"our own parameter {name}": planted("asking.parameters", {name: "x"}) for name in sorted(OWN_PARAMETERS)},
+    "scopes among the parameters": planted("asking.parameters", {"include_granted_scopes": "x"}),
     "our own parameter in capitals": planted("asking.parameters", {"State": "x"}),
     "our own parameter as PHP reads it": planted("asking.parameters", {"redirect.uri": "x"}),
 }

@@ -8,12 +8,12 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from strongroom.domain.authorization_request import AuthorizationCode
+from strongroom.domain.authorization_response import AuthorizationCode
 from strongroom.domain.catalog import STRICT, CatalogEntry, Refreshing
 from strongroom.domain.http import Outgoing
 from strongroom.domain.provider import AuthMethod, ProviderClient
 from strongroom.domain.secret import Secret
-from strongroom.domain.token_requests import code_request, refresh_request, revocation_request
+from strongroom.domain.token_requests import BackChannel, code_request, refresh_request, revocation_request
 from tests.providers import entries
 
 REDIRECT = "https://strongroom.example/oauth/callback/key"
@@ -26,19 +26,21 @@ def client(method: AuthMethod = "client_secret_basic") -> ProviderClient:
     return ProviderClient("key", 1, "alice", Secret("s3cret"), method, REDIRECT)
 
 
+def channel(entry: CatalogEntry, endpoint: str) -> BackChannel:
+    return BackChannel(endpoint, client(), entry)
+
+
 def exchange(entry: CatalogEntry, token_endpoint: str = "") -> Outgoing:
     code, verifier = AuthorizationCode.restore(Secret("the-code")), Secret("v" * 43)
-    return code_request(
-        token_endpoint or listed_endpoint(entry), client(), code, verifier, REDIRECT, RESOURCE, entry=entry
-    )
+    return code_request(channel(entry, token_endpoint or listed_endpoint(entry)), code, verifier, REDIRECT, RESOURCE)
 
 
 def refresh(entry: CatalogEntry, token_endpoint: str = "") -> Outgoing:
-    return refresh_request(token_endpoint or listed_endpoint(entry), client(), Secret("rt"), RESOURCE, entry=entry)
+    return refresh_request(channel(entry, token_endpoint or listed_endpoint(entry)), Secret("rt"), RESOURCE)
 
 
 def revocation(entry: CatalogEntry) -> Outgoing:
-    return revocation_request("https://provider.example/revoke", client(), Secret("rt"), "refresh_token", entry=entry)
+    return revocation_request(channel(entry, "https://provider.example/revoke"), Secret("rt"), "refresh_token")
 
 
 def listed_endpoint(entry: CatalogEntry) -> str:

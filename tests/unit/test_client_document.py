@@ -13,7 +13,7 @@ from strongroom.domain.client_authentication import key_id
 from strongroom.domain.client_document import Published, client_document
 from strongroom.domain.errors import DiscoveryFailed
 from strongroom.domain.policy import Policy
-from strongroom.domain.provider import AuthMethod, Provider
+from strongroom.domain.provider import AuthMethod, Provider, document_key, drafted_key, provider_key
 from strongroom.domain.registration import ByDocument, ByRegistration, Way, choose
 from tests.requirements import requirement
 from tests.unit.attacks.scenes import parameters
@@ -79,17 +79,19 @@ def test_nobody_can_read_a_document_on_a_developers_machine() -> None:
 
 @requirement("attack:A10")
 @pytest.mark.parametrize("announces", [True, False])
-@pytest.mark.parametrize("said", [(), ("none",), ("private_key_jwt",), ("none", "private_key_jwt")])
-def test_without_signatures_the_provider_must_name_itself_and_a_document_never_goes_back_to_none(
-    said: tuple[AuthMethod, ...], announces: bool
-) -> None:
-    unsigned = choose(provider("none", iss_supported=announces), STRICT, POLICY, said)
-    may_be_unsigned = announces and "private_key_jwt" not in said
-    assert unsigned == (ByDocument("none") if may_be_unsigned else ByRegistration("none"))
+def test_without_signatures_the_provider_must_name_itself(announces: bool) -> None:
+    unsigned = choose(provider("none", iss_supported=announces), STRICT, POLICY)
+    assert unsigned == (ByDocument("none") if announces else ByRegistration("none"))
+    signed = choose(provider("private_key_jwt", "none", iss_supported=announces), STRICT, POLICY)
+    assert signed == ByDocument("private_key_jwt")
 
-    signed = choose(provider("private_key_jwt", "none", iss_supported=announces), STRICT, POLICY, said)
-    safe = announces or "none" not in said
-    assert signed == (ByDocument("private_key_jwt") if safe else ByRegistration("none"))
+
+@requirement("attack:A10")
+def test_each_way_of_being_a_client_at_an_issuer_has_a_callback_of_its_own() -> None:
+    issuer = "https://provider.example"
+    methods: tuple[AuthMethod, ...] = ("none", "private_key_jwt")
+    made = {provider_key("acme", issuer), *(document_key("acme", issuer, method) for method in methods)}
+    assert len(made | {drafted_key("acme", issuer), document_key("rivals", issuer, "none")}) == 5
 
 
 # -- what it says
@@ -235,7 +237,7 @@ def test_when_a_provider_reads_documents_no_longer_the_team_registers() -> None:
     world.connect("alice", installation)
     world.provider.metadata["client_id_metadata_document_supported"] = False
     world.connect("bob", installation)
-    assert [row["source"] for row in client_rows(world)] == ["metadata_document", "registered"]
+    assert {row["source"] for row in client_rows(world)} == {"metadata_document", "registered"}
     assert world.look_up("alice", installation).status == world.look_up("bob", installation).status == 200
 
 

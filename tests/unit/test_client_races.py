@@ -14,15 +14,15 @@ from strongroom.domain.errors import StoreUnavailable
 from strongroom.domain.http import NoAnswer
 from strongroom.domain.provider_client import RETIRED_AFTER, KeptClient
 from strongroom.domain.renewal import CALL, ONE_WRITE
+from strongroom.domain.renewal_outcome import Failed, Renewed
 from strongroom.domain.table import Change
 from strongroom.flows import clients, register
-from strongroom.flows.renew import Failed, Renewed
 from tests.fakes.clock import FakeClock
 from tests.fakes.faults import Hook, fails, meanwhile
 from tests.requirements import requirement
 from tests.unit.attacks.scenes import parameters, records
 from tests.unit.clients import ReadingWorld, client_rows
-from tests.unit.renewals import Scene, alarms, before_answering, heals, nearly_over, rows, says, when
+from tests.unit.renewals import Scene, before_answering, heals, nearly_over, rejections, rows, says, when
 from tests.weakened import weakened
 from tests.world import World
 
@@ -242,7 +242,7 @@ def test_two_renewals_that_are_rejected_at_once_are_one_rejection() -> None:
     assert isinstance(first.renew(), Failed)
     [row] = client_rows(world)
     assert (row["state"], row["rejected_at"]) == ("live", noted_at)
-    assert alarms(world) == ["client_rejected"] * 2
+    assert rejections(world) == ["note"] * 2
 
 
 @requirement("fault:F13")
@@ -444,11 +444,11 @@ def test_a_consent_whose_exchange_is_rejected_is_closed_before_the_note() -> Non
     consented = world.consent(world.begin("alice", scene.installation), "alice")
     scene.provider_does(REJECTED)
     silent(world, of_the_client)
-    assert world.complete("alice", consented).json["error"] == "exchange_failed"
+    assert world.complete("alice", consented).json["error"] == "client_rejected"
     assert {row["state"] for row in rows(world, "authorization")} == {"completed", "failed"}
 
 
-def test_an_exchange_that_is_rejected_is_an_alarm_even_if_nothing_can_be_written() -> None:
+def test_an_exchange_that_is_rejected_is_told_even_if_nothing_can_be_written() -> None:
     scene = nearly_over()
     world = scene.world
     consented = world.consent(world.begin("alice", scene.installation), "alice")
@@ -460,7 +460,7 @@ def test_an_exchange_that_is_rejected_is_an_alarm_even_if_nothing_can_be_written
     scene.provider_does(rejected_while_the_table_falls_silent)
     started = world.clock.now()
     assert world.complete("alice", consented).status == 503
-    assert alarms(world) == ["client_rejected"]
+    assert rejections(world) == ["note"]
     assert world.clock.now() - started <= 22
 
 

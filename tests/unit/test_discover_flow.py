@@ -71,7 +71,10 @@ def test_a_server_that_greets_anybody_is_asked_for_its_tools(status: int) -> Non
 
     outside.egress.on("POST", MCP, greets)
     outside.discover()
-    assert outside.outcomes[:2] == [("challenge", "missing", None), ("challenge", "ok", None)]
+    assert [(step.question, step.code) for step in outside.trail[:2]] == [
+        ("initialize", "hello_without_token"),
+        ("tools/list", "challenge_missing"),
+    ]
 
 
 @requirement("mcp:D1")
@@ -217,7 +220,7 @@ def test_without_any_metadata_the_endpoints_are_the_three_usual_ones_at_the_root
     provider = outside.discover().provider
     named = (provider.authorization_endpoint, provider.token_endpoint, provider.registration_endpoint)
     assert named == (f"{FILES}/authorize", f"{FILES}/token", f"{FILES}/register")
-    assert outside.outcomes[-1] == ("legacy_metadata", "missing", None)
+    assert outside.outcomes[-1] == ("legacy_metadata", "missing", "endpoints_guessed")
 
 
 @requirement("mcp:D7")

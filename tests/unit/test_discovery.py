@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strongroom.domain.authorization_request import CallbackParameters, accept_response
+from strongroom.domain.authorization_response import CallbackParameters, accept_response
 from strongroom.domain.challenge import BearerChallenge
 from strongroom.domain.discovery import (
     authorization_server_urls,
@@ -210,7 +210,6 @@ def test_good_metadata_becomes_a_provider() -> None:
         registration_endpoint=f"{ISSUER}/register",
         revocation_endpoint=f"{ISSUER}/revoke",
         token_auth_methods=("none",),
-        revocation_auth_methods=("client_secret_basic",),
         scopes_supported=("read", "offline_access"),
         iss_supported=True,
         iss_required=False,

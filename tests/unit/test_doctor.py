@@ -13,16 +13,31 @@ from local import doctor
 from local.commands import parser
 from local.doctor_reach import examined, this_machine
 from local.doctor_report import report, to_enter
+from local.doctor_sight import Sight
 from strongroom.adapters.catalog_files import CatalogFiles
 from strongroom.adapters.egress import GuardedEgress
 from strongroom.aws import bodies
 from strongroom.domain.catalog import Asking, Authenticating, Catalog, CatalogEntry
-from strongroom.domain.trail import FINDINGS
+from strongroom.domain.destinations import Rules
+from strongroom.domain.trail import FINDINGS, GUESSED, NOTES
 from strongroom.flows.probe import Examined, examine
+from tests import openapi
 from tests.documents import ROOT
 from tests.fakes.clock import FakeClock
-from tests.fakes.egress import replying
-from tests.unit.discoveries import FILES, MCP, PROVIDER, RESOURCE, SERVER, Outside, challenge, honest, json_of, resource
+from tests.fakes.egress import Behaviour, replying
+from tests.unit.discoveries import (
+    FILES,
+    MCP,
+    PROVIDER,
+    RESOURCE,
+    SERVER,
+    Outside,
+    challenge,
+    honest,
+    json_of,
+    metadata,
+    resource,
+)
 
 
 def said(outside: Outside, capsys: pytest.CaptureFixture[str], *, as_json: bool = False) -> tuple[int, str]:
@@ -35,7 +50,7 @@ def test_a_server_that_connects_is_told_step_by_step(capsys: pytest.CaptureFixtu
     assert code == 0
     lines = text.splitlines()
     assert [line for line in lines if line.startswith(("ok", "missing", "failed"))] == [
-        "ok      challenge",
+        "ok      challenge (initialize)",
         "ok      resource metadata",
         "ok      server metadata",
     ]
@@ -77,11 +92,52 @@ def test_deviations_are_told_with_the_page_that_says_so(capsys: pytest.CaptureFi
     assert "resource_refused: it refuses the parameter `resource` (RFC 8707)" in text
 
 
-def test_a_server_without_metadata_is_told_to_be_guessed(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("answer", [challenge(), replying(401)], ids=["a bare challenge", "no challenge"])
+def test_of_a_server_that_publishes_nothing_about_oauth_nobody_can_say_whether_it_connects(
+    answer: Behaviour, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside = Outside()
+    outside.post(answer)
+    code, text = said(outside, capsys)
+    assert code == 3
+    assert f"\nNobody can say whether it would connect: {NOTES['endpoints_guessed'].sentence}\n" in text
+    assert "It would" not in text
+    assert "  provider.endpoints " in text
+    code, text = said(outside, capsys, as_json=True)
+    assert (code, json.loads(text)["connects"]) == (3, None)
+
+
+def test_a_401_without_a_bearer_challenge_is_told_as_one_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    outside = honest()
+    outside.post(replying(401, b"", www_authenticate='Basic realm="x"'))
+    code, text = said(outside, capsys)
+    assert (code, "missing challenge (initialize)\n" in text, "ok      challenge" in text) == (0, True, False)
+    assert f"challenge_missing: {NOTES['challenge_missing'].sentence}" in text
+
+
+def test_two_questions_to_one_url_are_told_as_two(capsys: pytest.CaptureFixture[str]) -> None:
+    outside = Outside()
+    outside.post(replying(200))
+    _, text = said(outside, capsys)
+    assert "missing challenge (initialize)\n" in text
+    assert "missing challenge (tools/list)\n" in text
+
+
+def test_the_issuer_of_metadata_that_cannot_be_used_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    _, text = said(honest(code_challenge_methods_supported=None), capsys)
+    assert f"\nIssuer        {PROVIDER}\n" in text
+    assert f"provider.issuer          {PROVIDER}" in text
+
+
+def test_where_a_server_is_its_own_provider_the_admin_is_led_to_the_issuer_in_its_metadata(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     outside = Outside()
     outside.post(challenge())
-    code, text = said(outside, capsys)
-    assert (code, "nobody has tried them" in text) == (0, True)
+    outside.get(f"{FILES}{SERVER}", json_of(metadata(FILES, code_challenge_methods_supported=None)))
+    _, text = said(outside, capsys)
+    assert "\nIssuer " not in text
+    assert "provider.issuer          the `issuer` in that metadata, letter by letter" in text
 
 
 def test_a_server_that_needs_no_token_has_nothing_to_connect(capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,16 +151,16 @@ def test_json_is_what_the_probe_route_answers_but_for_the_draft(capsys: pytest.C
     code, text = said(honest(), capsys, as_json=True)
     shown = json.loads(text)
     assert (code, shown["connects"], shown["registration"]) == (0, True, "dynamic")
-    assert "draft" not in shown
+    assert {*shown, "draft", "callback_url"} == set(openapi.document()["components"]["schemas"]["Probed"]["required"])
 
 
-@pytest.mark.parametrize("code", FINDINGS)
+@pytest.mark.parametrize("code", [*FINDINGS, GUESSED])
 def test_every_code_has_something_to_do_next(code: str) -> None:
-    lines = list(report(Examined(MCP, (), code)))
+    lines = list(report(Examined(MCP, (), code), Sight(Outside().egress, Rules())))
     assert lines[-1].startswith(("Tell the people", "Nothing to do", "Check the URL", "  provider."))
 
 
-@pytest.mark.parametrize("code", FINDINGS)
+@pytest.mark.parametrize("code", [*FINDINGS, GUESSED])
 def test_what_is_to_be_entered_has_the_names_that_the_interface_takes(code: str) -> None:
     taken = set(bodies.ProviderBody.model_fields)
     named = [line.split()[0] for line in to_enter(Examined(MCP, (), code))]
@@ -143,7 +199,11 @@ def test_it_calls_with_the_guarded_client_and_the_catalog() -> None:
 def test_what_is_never_called_is_a_wrong_use(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert examined(url, as_json=False, loopback=False) == 2
     told = capsys.readouterr()
-    assert (told.out, "--allow-loopback" in told.err) == ("", True)
+    assert (told.out, told.err.startswith("This address may not be called: ")) == ("", True)
+    assert ("--allow-loopback" in told.err) == ("127.0.0.1" in url)
+    assert examined(url, as_json=True, loopback=False) == 2
+    refused = json.loads(capsys.readouterr().out)
+    assert refused == {"error": "address_refused", "message": told.err.splitlines()[0]}
 
 
 def test_without_the_switch_this_machine_is_not_called() -> None:
@@ -154,6 +214,12 @@ def test_without_the_switch_this_machine_is_not_called() -> None:
 def test_the_command_line_is_the_one_of_dev_py() -> None:
     asked = parser().parse_args(["doctor", MCP, "--json", "--allow-loopback"])
     assert (asked.url, asked.json, asked.allow_loopback) == (MCP, True, True)
+
+
+def test_the_help_says_how_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        doctor.main(["--help"])
+    assert "0 it would connect, 1 it would not, 2 wrong usage" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("arguments", [[], [MCP, "--verbose"], [MCP, MCP]])

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.commands import parser
-from strongroom.flows import renew
+from strongroom.domain.renewal_outcome import Outcome
 from tests import providers
 from tests.documents import (
     DOCUMENTS,
@@ -68,7 +68,7 @@ def test_the_readme_lists_exactly_the_parameters_of_the_template() -> None:
 @functools.cache
 def metrics() -> set[str]:
     """Collect the names under which the code counts; an alarm counts under its own name."""
-    outcomes = {f"Renewal{kind.__name__}" for kind in get_args(renew.Renewal)}
+    outcomes = {f"Renewal{kind.__name__}" for kind in get_args(Outcome)}
     return outcomes | {metric for path in SOURCES for metric in counted(text(path))}
 
 

@@ -175,7 +175,7 @@ def test_who_had_no_fair_chance_to_answer_is_not_taken_for_dead() -> None:
 def test_control_a_memory_without_that_rule_would_let_anybody_silence_an_honest_server() -> None:
     scene = Scene(ClosedDoors(TimeoutError))
 
-    with weakened(Silences.learn, 'or (reason == "timed_out" and chance < FAIR_CHANCE)', ""):
+    with weakened(Silences.learn, 'or (answer.reason == "timed_out" and chance < FAIR_CHANCE)', ""):
         scene.get(within=0.01)
     scene.get()
 
@@ -183,9 +183,14 @@ def test_control_a_memory_without_that_rule_would_let_anybody_silence_an_honest_
 
 
 @pytest.mark.parametrize(
-    "answer", [Reply(200, {}, b""), Reply(503, {}, b""), NoAnswer("malformed"), NoAnswer("broken_off")]
+    "answer",
+    [
+        Reply(200, {}, b""),
+        Reply(503, {}, b""),
+        *map(NoAnswer, ("malformed", "broken_off", "timed_out", "too_large", "too_many_redirects")),
+    ],
 )
-def test_any_answer_however_bad_is_no_silence(answer: Answer) -> None:
+def test_whoever_was_reached_is_not_remembered_however_bad_the_answer(answer: Answer) -> None:
     silences = Silences(FakeClock().now)
 
     silences.learn(ORIGIN, answer, 5.0)
@@ -193,12 +198,13 @@ def test_any_answer_however_bad_is_no_silence(answer: Answer) -> None:
     assert silences.recall(ORIGIN) is None
 
 
-def test_silence_after_the_request_is_remembered_as_not_sent_because_now_nothing_is() -> None:
+@pytest.mark.parametrize("reason", ["not_resolved", "not_connected", "tls_failed", "timed_out"])
+def test_whoever_was_not_reached_is_remembered_with_the_reason(reason: str) -> None:
     silences = Silences(FakeClock().now)
 
-    silences.learn(ORIGIN, NoAnswer("timed_out"), 5.0)
+    silences.learn(ORIGIN, NotSent(reason), 5.0)
 
-    assert silences.recall(ORIGIN) == NotSent("timed_out")
+    assert silences.recall(ORIGIN) == NotSent(reason)
 
 
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 20)), max_size=400))

@@ -9,8 +9,8 @@ import pytest
 
 from strongroom.domain.errors import StoreUnavailable
 from strongroom.domain.http import NoAnswer, Outgoing
+from strongroom.domain.renewal_outcome import Renewed
 from strongroom.flows import look_up
-from strongroom.flows.renew import Renewed
 from tests.fakes.faults import fails, in_turn, meanwhile
 from tests.requirements import requirement
 from tests.unit.renewals import (

@@ -41,17 +41,17 @@ def test_half_of_a_short_life_is_always_enough(seconds: int, enough: bool) -> No
 
 @pytest.mark.parametrize(("seconds", "good_enough"), [(10, True), (9, False), (0, False), (-5, False)])
 def test_what_is_good_for_ten_seconds_may_do_if_it_cannot_be_renewed(seconds: int, good_enough: bool) -> None:
-    assert decided(left(seconds)) == Renew(left(seconds), good_enough, forced=False)
+    assert decided(left(seconds)) == Renew(left(seconds), good_enough)
     assert is_usable(left(seconds), NOW) is good_enough
 
 
 def test_a_token_of_unknown_end_is_good_until_it_is_reported() -> None:
     assert isinstance(decided(UNKNOWN_END, min_validity=600), HandOut)
-    assert decided(UNKNOWN_END, not_version=V1) == Renew(UNKNOWN_END, good_enough=False, forced=True)
+    assert decided(UNKNOWN_END, not_version=V1) == Renew(UNKNOWN_END, good_enough=False)
 
 
 def test_the_version_that_failed_is_renewed_however_good_it_looks() -> None:
-    assert decided(FRESH, not_version=V1) == Renew(FRESH, good_enough=False, forced=True)
+    assert decided(FRESH, not_version=V1) == Renew(FRESH, good_enough=False)
 
 
 @pytest.mark.parametrize("other", [f"{GRANT}.2", f"{GRANT}.11", "h" * 20 + ".1"])

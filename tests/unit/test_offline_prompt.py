@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from strongroom.domain.authorization_request import authorization_url
+from strongroom.domain.authorization_request import AuthorizationRequest, authorization_url
 from strongroom.domain.provider import Provider, ProviderClient
 from strongroom.domain.secret import Secret
 from tests.requirements import requirement
@@ -18,7 +18,8 @@ CLIENT = ProviderClient("key", 1, "files-client", None, "none", REDIRECT)
 
 def prompts(scopes: tuple[str, ...], endpoint: str = f"{ISSUER}/authorize", **extra: str) -> list[str]:
     provider = Provider(ISSUER, endpoint, f"{ISSUER}/token")
-    url = authorization_url(provider, CLIENT, REDIRECT, Secret("s" * 43), "challenge", iter(scopes), "", extra=extra)
+    request = AuthorizationRequest(provider, CLIENT, scopes, "", extra=extra)
+    url = authorization_url(request, Secret("s" * 43), "challenge")
     given = parse_qsl(urlsplit(url).query)
     assert ("scope", " ".join(scopes)) in given
     return [value for name, value in given if name == "prompt"]

@@ -69,6 +69,12 @@ def the_provider_gives_no_tokens(world: Watched, installation: str) -> None:
     assert world.complete("bob", consented).status == 502
 
 
+def the_provider_has_forgotten_us(world: Watched, installation: str) -> None:
+    consented = world.consent(world.begin("bob", installation), "bob")
+    world.provider.clients.clear()
+    assert world.complete("bob", consented).status == 502
+
+
 def an_admin_disables_it(world: Watched, installation: str) -> None:
     consented = world.consent(world.begin("bob", installation), "bob")
     key = keys.installation("acme", installation)
@@ -198,6 +204,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "internal_error": (something_breaks,),
     "integrity_error": (a_ciphertext_was_moved,),
     "exchange_failed": (the_provider_gives_no_tokens,),
+    "client_rejected": (the_provider_has_forgotten_us,),
     "installation_disabled": (an_admin_disables_it,),
     "too_many_satellites": (a_host_registers_ever_more_satellites,),
     "disabled_meanwhile": (an_admin_disables_it,),

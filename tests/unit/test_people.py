@@ -11,8 +11,9 @@ from strongroom.domain.errors import NotFound, StoreUnavailable, Unavailable
 from strongroom.domain.table import Value
 from strongroom.domain.team import Caller
 from strongroom.flows import people
-from strongroom.flows.people import operators_host_row, put_member, put_satellite
+from strongroom.flows.people import put_member, put_satellite
 from tests.fakes.faults import fails, meanwhile
+from tests.hosts import operators_host_row
 from tests.unit.renewals import Scene, connected, nearly_over, rows
 from tests.world import ACCOUNT, GATEWAY, HOST, RIVAL_GATEWAY, STRANGER, World
 

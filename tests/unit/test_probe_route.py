@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from strongroom.domain.catalog import Asking, Authenticating, Catalog, CatalogEntry, Reading
 from strongroom.domain.deviations import DEVIATIONS, deviations
 from strongroom.domain.provider import drafted_key
-from strongroom.domain.trail import FINDINGS
+from strongroom.domain.trail import FINDINGS, GUESSED, NOTES, Question
 from strongroom.flows.discover import discover
 from tests import openapi
 from tests.fakes.egress import replying
@@ -18,6 +18,9 @@ from tests.unit.attacks.hostile import RESOURCE_METADATA, SERVER_METADATA
 from tests.world import MCP_URL, PUBLIC_URL, Answered, World
 
 PROVIDER = "https://provider.example"
+CHALLENGE = {"step": "challenge", "question": "initialize"}
+METADATA = {"step": "resource_metadata", "question": None}
+SERVERS = {"step": "server_metadata", "question": None}
 
 
 def probe(world: World, url: str = MCP_URL, user: str = "alice", team: str = "acme") -> Answered:
@@ -46,10 +49,11 @@ def test_a_server_that_connects_shows_who_it_is_and_how_we_would_become_a_client
         "code": None,
         "message": None,
         "steps": [
-            {"step": "challenge", "url": MCP_URL, "rule": "mcp:D1", "outcome": "ok", "code": None},
-            {"step": "resource_metadata", "url": RESOURCE_METADATA, "rule": "mcp:D2", "outcome": "ok", "code": None},
-            {"step": "server_metadata", "url": SERVER_METADATA, "rule": "mcp:D5", "outcome": "ok", "code": None},
+            {**CHALLENGE, "url": MCP_URL, "rule": "mcp:D1", "outcome": "ok", "code": None},
+            {**METADATA, "url": RESOURCE_METADATA, "rule": "mcp:D2", "outcome": "ok", "code": None},
+            {**SERVERS, "url": SERVER_METADATA, "rule": "mcp:D5", "outcome": "ok", "code": None},
         ],
+        "issuer": PROVIDER,
         "provider": {
             "issuer": PROVIDER,
             "authorization_host": "provider.example",
@@ -95,13 +99,48 @@ def test_a_server_that_breaks_a_rule_shows_where_and_which(code: str) -> None:
     assert shown["message"] == FINDINGS[code].sentence
     failed = [(step["url"], step["rule"], step["code"]) for step in shown["steps"] if step["outcome"] == "failed"]
     assert failed[0] == (SERVER_METADATA, FINDINGS[code].rule, code)
+    assert (shown["issuer"], shown["provider"]) == (PROVIDER, None)
+
+
+def test_a_server_that_publishes_nothing_about_oauth_is_one_of_which_nobody_can_say_whether_it_connects() -> None:
+    world = World()
+    world.egress.on("POST", MCP_URL, replying(401))
+    for url in (RESOURCE_METADATA, RESOURCE_METADATA.removesuffix("/mcp"), SERVER_METADATA):
+        world.egress.on("GET", url, replying(404))
+    shown = found(world)
+    assert (shown["requires_oauth"], shown["connects"], shown["code"]) == (True, None, "endpoints_guessed")
+    assert "nobody has tried them" in shown["message"]
+    assert [step["code"] for step in shown["steps"]] == [
+        "challenge_missing",
+        "resource_metadata_missing",
+        "resource_metadata_missing",
+        "endpoints_guessed",
+    ]
+
+
+def test_two_questions_to_one_url_are_shown_as_two() -> None:
+    world = World()
+    world.egress.on("POST", MCP_URL, replying(200))
+    assert [(step["url"], step["question"]) for step in found(world)["steps"]] == [
+        (MCP_URL, "initialize"),
+        (MCP_URL, "tools/list"),
+    ]
+
+
+def test_what_a_document_said_that_is_not_used_is_not_shown() -> None:
+    world = World()
+    wrong = b'{"resource": "https://canary.example/"}'
+    world.egress.on("GET", RESOURCE_METADATA, replying(200, wrong, content_type="application/json"))
+    answered = probe(world)
+    assert (answered.json["code"], answered.json["issuer"]) == ("resource_mismatch", None)
+    assert "canary" not in answered.text
 
 
 def test_a_server_that_gives_no_answer_may_or_may_not_need_oauth() -> None:
     world = World()
     world.egress.silent.add("files.example")
     shown = found(world)
-    assert (shown["requires_oauth"], shown["connects"], shown["code"]) == (False, False, "mcp_server_unusable")
+    assert (shown["requires_oauth"], shown["connects"], shown["code"]) == (None, False, "mcp_server_unusable")
     assert [step["outcome"] for step in shown["steps"]] == ["failed"]
 
 
@@ -187,3 +226,6 @@ def test_the_interface_names_the_same_words_steps_and_codes() -> None:
     later = {"registration_refused", "registration_unusable", "redirect_uri_rejected", "client_of_another_issuer"}
     assert set(schemas["ProbedProvider"]["properties"]["deviations"]["items"]["enum"]) == set(DEVIATIONS)
     assert set(schemas["DiscoveryCode"]["enum"]) == set(FINDINGS) - later
+    assert set(schemas["ProbeNote"]["enum"]) == set(NOTES)
+    assert set(schemas["ProbeStep"]["properties"]["question"]["enum"]) == {*get_args(Question), None}
+    assert {"const": GUESSED} in schemas["Probed"]["properties"]["code"]["oneOf"]

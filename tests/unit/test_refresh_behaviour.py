@@ -10,9 +10,9 @@ from strongroom.domain.catalog import Catalog, CatalogEntry, Reading, Refreshing
 from strongroom.domain.connection import SealedTokens
 from strongroom.domain.policy import DAY, HOUR
 from strongroom.domain.renewal import unused_life
+from strongroom.domain.renewal_outcome import Renewed
 from strongroom.domain.rescue import CompletionResult, RenewalResult, decode
 from strongroom.domain.table import Item
-from strongroom.flows.renew import Renewed
 from tests.unit.renewals import (
     Scene,
     forgives,

@@ -46,7 +46,7 @@ def test_a_server_that_takes_no_scopes_from_us_is_asked_once_more_without_any(er
     assert asked_for(world) == ["files", None]
 
 
-def test_a_client_that_was_registered_without_scopes_serves_a_step_up_too() -> None:
+def test_a_step_up_there_has_the_next_generation_of_the_same_kind() -> None:
     world = World()
     disliking(world, "invalid_client_metadata")
     installation = world.install()
@@ -55,7 +55,8 @@ def test_a_client_that_was_registered_without_scopes_serves_a_step_up_too() -> N
     wants_more = 'Bearer error="insufficient_scope", scope="files files:write"'
     assert world.reject("bob", installation, version, 403, challenge=wants_more).status == 409
     world.connect("bob", installation)
-    assert [row["generation"] for row in client_rows(world)] == [1]
+    assert [row["generation"] for row in client_rows(world)] == [1, 2]
+    assert asked_for(world) == ["files", None, "files files:write", None]
 
 
 @pytest.mark.parametrize("error", ["invalid_redirect_uri", "invalid_software_statement", "access_denied", None, 7])

@@ -7,8 +7,7 @@ import pytest
 from strongroom.domain.errors import EgressRefused, StoreUnavailable
 from strongroom.domain.http import Answer, Outgoing
 from strongroom.domain.renewal import CALL
-from strongroom.flows import renew
-from strongroom.flows.renew import Adopted, Failed, Refused, Renewed, Unclear, Waiting
+from strongroom.domain.renewal_outcome import Adopted, Failed, Outcome, Refused, Renewed, Unclear, Waiting
 from tests.fakes.faults import fails, in_turn
 from tests.requirements import requirement
 from tests.unit.renewals import (
@@ -129,7 +128,7 @@ def test_after_a_worker_died_with_the_lease_the_next_one_waits_for_the_second_lo
 
 @pytest.mark.parametrize(("kind", "expected"), [("grace", Renewed), ("strict", Refused)])
 def test_after_a_worker_died_with_the_answer_it_ends_renewed_or_as_a_lost_response(
-    kind: str, expected: type[renew.Renewal]
+    kind: str, expected: type[Outcome]
 ) -> None:
     scene = nearly_over(left=0)
     scene.provider_does(dies_after_rotating(scene.world))
@@ -172,7 +171,7 @@ def test_a_provider_that_cannot_be_reached_after_a_death_is_shown_and_left_alone
 def test_clocks_that_are_two_seconds_apart_never_make_two_requests_at_once(skew: int) -> None:
     scene = nearly_over(left=0)
     world = scene.world
-    seen: list[renew.Renewal] = []
+    seen: list[Outcome] = []
 
     def at_the_end_of_the_call() -> None:
         world.clock.advance(CALL + skew)
@@ -281,6 +280,7 @@ def test_every_attempt_is_one_line_of_the_journal_without_a_secret() -> None:
     scene.renew()
     (line,) = [entry for entry in scene.world.journal.entries if entry.event == "renewal"]
     assert line.fields == {
+        "request_id": "request-1",
         "outcome": "renewed",
         "error": None,
         "cause": "schedule",

@@ -6,7 +6,7 @@ import pytest
 
 from strongroom.domain.errors import StoreUnavailable
 from strongroom.domain.renewal import CALL, COMMIT, DIAL
-from strongroom.flows.renew import Failed, NotDue, Refused, Renewed
+from strongroom.domain.renewal_outcome import Failed, NotDue, Refused, Renewed
 from tests.fakes.faults import in_turn, meanwhile
 from tests.requirements import requirement
 from tests.unit.renewals import (
@@ -16,6 +16,7 @@ from tests.unit.renewals import (
     heals,
     nearly_over,
     queue,
+    rejections,
     replies,
     rows,
     says,
@@ -139,11 +140,11 @@ def test_a_provider_that_wants_us_to_wait_is_not_asked_before(behaviour: Behavio
 
 
 @requirement("fault:F13")
-def test_a_rejected_client_raises_an_alarm_and_blames_nobodys_grant() -> None:
+def test_a_rejected_client_is_told_and_blames_nobodys_grant() -> None:
     scene = nearly_over()
     scene.provider_does(says("invalid_client", 401))
     assert isinstance(scene.renew(), Failed)
-    assert alarms(scene.world) == ["client_rejected"]
+    assert (alarms(scene.world), rejections(scene.world)) == ([], ["note"])
     assert scene.world.status("bob", scene.installation)["status"] == "connected"
     scene.world.clock.advance(31)
     assert scene.world.status("bob", scene.installation)["status"] == "expired"

@@ -8,8 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from strongroom.domain.http import Answer, Outgoing
-from strongroom.flows import renew
-from strongroom.flows.renew import Adopted, Failed, Refused, Renewed, Waiting
+from strongroom.domain.renewal_outcome import Adopted, Failed, Outcome, Refused, Renewed, Waiting
 from strongroom.flows.work import renew_one
 from tests.fakes.faults import meanwhile
 from tests.requirements import requirement
@@ -33,7 +32,7 @@ from tests.weakened import weakened
 
 def test_of_two_workers_at_once_one_asks_and_the_other_waits() -> None:
     scene = nearly_over()
-    second: list[renew.Renewal] = []
+    second: list[Outcome] = []
     other = scene.world.new_environment()
     scene.provider_does(before_answering(scene.world, lambda: second.append(scene.renew(other))))
     assert isinstance(scene.renew(), Renewed)
@@ -85,12 +84,12 @@ def test_many_workers_on_threads_with_the_same_message_make_one_request() -> Non
     assert scene.works()
 
 
-STALE: list[tuple[Behaviour, type[renew.Renewal]]] = [(silence, Waiting), (replies(429, retry_after="600"), Failed)]
+STALE: list[tuple[Behaviour, type[Outcome]]] = [(silence, Waiting), (replies(429, retry_after="600"), Failed)]
 
 
 @pytest.mark.parametrize(("first", "expected"), STALE)
 def test_who_read_before_a_failed_attempt_of_another_does_not_ask_right_after_it(
-    first: Behaviour, expected: type[renew.Renewal]
+    first: Behaviour, expected: type[Outcome]
 ) -> None:
     scene = nearly_over()
     other = scene.world.new_environment()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from strongroom.domain.errors import QueueUnavailable, StoreUnavailable
-from strongroom.flows.renew import Renewed
+from strongroom.domain.renewal_outcome import Renewed
 from tests.fakes.faults import fails, meanwhile
 from tests.unit.renewals import Scene, connected, nearly_over, queue, raises, rows
 from tests.world import World

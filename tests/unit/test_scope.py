@@ -1,7 +1,9 @@
 import pytest
 
-from strongroom.domain.scope import scope_list, scopes_to_ask
+from strongroom.domain.scope import LONGEST, MOST, are_few, scope_list, scopes_among, scopes_to_ask
 from tests.requirements import requirement
+
+TOGETHER_4096 = (*(f"{number}".ljust(511, "x") for number in range(7)), "x" * 512)
 
 
 @pytest.mark.parametrize(
@@ -17,6 +19,8 @@ from tests.requirements import requirement
         ("é", None),
         (" ".join(map(str, range(101))), None),
         ("x" * 513, None),
+        (" ".join(TOGETHER_4096), TOGETHER_4096),
+        (" ".join((*TOGETHER_4096, "x")), None),
         (["read"], None),
         (None, None),
     ],
@@ -37,3 +41,15 @@ def test_offline_access_is_asked_for_exactly_when_the_authorization_server_lists
     assert scopes_to_ask(("a", "offline_access"), (), ("a",)) == ("a",)
     assert scopes_to_ask(("a",), (), ("offline_access",)) == ("a", "offline_access")
     assert scopes_to_ask((), ("offline_access", "b"), ("offline_access",)) == ("b", "offline_access")
+
+
+@pytest.mark.parametrize(
+    ("number", "length", "few"), [(MOST, 1, True), (MOST + 1, 1, False), (1, LONGEST, True), (1, LONGEST + 1, False)]
+)
+def test_few_scopes_are_so_many_and_so_long_with_the_spaces_between_them(number: int, length: int, few: bool) -> None:
+    assert are_few(["x" * length] * number) is few
+
+
+def test_a_list_that_is_only_searched_may_be_long_and_what_is_no_scope_is_left_out() -> None:
+    listed = [f"scope{number}" for number in range(150)]
+    assert scopes_among([*listed, "", 'no"scope', "x" * 513, "offline_access"]) == (*listed, "offline_access")

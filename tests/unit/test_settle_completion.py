@@ -10,9 +10,9 @@ from functions.refresh import renew as worker
 from strongroom.domain import keys, rescue
 from strongroom.domain.authorization import KEPT_FOR, LIFETIME
 from strongroom.domain.errors import InvalidRequest, QueueUnavailable, StoreUnavailable
+from strongroom.domain.renewal_outcome import Renewed
 from strongroom.domain.rescue import CompletionResult
 from strongroom.flows import settle
-from strongroom.flows.renew import Renewed
 from strongroom.flows.settle import Discarded, Stored
 from tests.fakes.faults import fails, meanwhile
 from tests.unit.renewals import (

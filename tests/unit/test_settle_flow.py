@@ -8,10 +8,10 @@ import pytest
 
 from strongroom.domain import rescue
 from strongroom.domain.errors import QueueUnavailable, StoreUnavailable
+from strongroom.domain.renewal_outcome import Failed, Refused, Renewed
 from strongroom.domain.rescue import RenewalResult
 from strongroom.domain.table import Put
 from strongroom.flows import settle
-from strongroom.flows.renew import Failed, Refused, Renewed
 from strongroom.flows.settle import Discarded, Stored, Superseded
 from tests.unit.renewals import (
     Scene,

@@ -10,6 +10,7 @@ import pytest
 
 from strongroom.domain.connection import Connection
 from strongroom.domain.errors import StoreUnavailable
+from strongroom.domain.scope import are_few
 from strongroom.domain.step_up import asks_for_more, scopes_to_ask_again
 from tests.fakes.faults import fails
 from tests.requirements import requirement
@@ -106,6 +107,16 @@ def test_many_and_long_scopes_are_not_taken_up() -> None:
     assert asks_for_more(connection, [f"s{number}" for number in range(98)])
     assert asks_for_more(connection, [f"s{number}" for number in range(100)]) == ()
     assert asks_for_more(connection, [f"{number}{'s' * 500}" for number in range(9)]) == ()
+
+
+def test_the_union_is_cut_behind_what_was_asked_for_and_challenged() -> None:
+    found = tuple(f"{number}".ljust(510, "x") for number in range(8))
+    connection = replace(connected().connection, challenged=("mail",))
+    wanted = scopes_to_ask_again(
+        (*found, "offline_access"), connection, connection.standing, "https://provider.example"
+    )
+    assert wanted == ("files", "mail", *found[:7], "offline_access")
+    assert are_few(wanted)
 
 
 def again(connection: Connection | None, issuer: str = "https://provider.example", **changed: Any) -> tuple[str, ...]:

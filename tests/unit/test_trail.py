@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import get_args
 
@@ -12,13 +13,39 @@ import pytest
 from strongroom.domain import discovery
 from strongroom.domain.discovery import METADATA_LIMIT
 from strongroom.domain.errors import DiscoveryFailed
-from strongroom.domain.http import NoAnswer
-from strongroom.domain.trail import FINDINGS, RULES, SENTENCES, UNANSWERED, Document, Step, not_held, sentence_of
+from strongroom.domain.http import NoAnswer, Reply
+from strongroom.domain.trail import (
+    FINDINGS,
+    NOTES,
+    RULES,
+    SENTENCES,
+    UNANSWERED,
+    Document,
+    Step,
+    is_guessed,
+    issuer_of,
+    not_held,
+    sentence_of,
+    wants_token,
+)
 from tests.codes import statuses_by_code
 from tests.documents import ROOT, table
 from tests.fakes.egress import Behaviour, replying
 from tests.requirements import requirement
-from tests.unit.discoveries import FILES, MCP, PROVIDER, RESOURCE, SERVER, honest, json_of, metadata, resource
+from tests.unit.discoveries import (
+    FILES,
+    MCP,
+    OPENID,
+    PROVIDER,
+    RESOURCE,
+    SERVER,
+    Outside,
+    challenge,
+    honest,
+    json_of,
+    metadata,
+    resource,
+)
 from tests.weakened import weakened
 from tests.world import MCP_URL, World
 
@@ -41,6 +68,14 @@ def test_a_sentence_names_the_document_and_the_rule_is_one_of_the_list(code: str
     assert finding.rule in listed
 
 
+@pytest.mark.parametrize("code", NOTES)
+def test_what_is_missing_and_ends_nothing_has_a_sentence_too_and_no_error_has_its_code(code: str) -> None:
+    assert re.fullmatch(r"[A-Z][^\n|]*\.", NOTES[code].sentence)
+    assert NOTES[code].rule in SENTENCES
+    assert sentence_of(code) == NOTES[code].sentence
+    assert code not in statuses_by_code()
+
+
 def test_every_rule_that_a_step_can_name_has_a_sentence() -> None:
     assert set(RULES) == set(get_args(Document))
     assert {*RULES.values(), *(finding.rule for finding in FINDINGS.values())} == set(SENTENCES)
@@ -49,6 +84,8 @@ def test_every_rule_that_a_step_can_name_has_a_sentence() -> None:
 def test_the_list_of_errors_says_the_same() -> None:
     said = {row[0].strip("`"): row[2] for row in table(ROOT / "docs" / "errors.md", "code")}
     assert {code: said[code] for code in FINDINGS} == {code: one.sentence for code, one in FINDINGS.items()}
+    noted = (ROOT / "docs" / "errors.md").read_text("utf-8")
+    assert all(f"| `{code}` | {one.sentence} |" in noted for code, one in NOTES.items())
 
 
 def test_a_code_that_nobody_has_listed_still_has_a_sentence() -> None:
@@ -95,10 +132,61 @@ def test_a_good_discovery_leaves_a_step_for_each_document() -> None:
     outside = honest()
     outside.discover()
     assert outside.trail == [
-        Step("challenge", MCP, "mcp:D1", "ok"),
+        Step("challenge", MCP, "mcp:D1", "ok", question="initialize"),
         Step("resource_metadata", f"{FILES}{RESOURCE}/team/mcp", "mcp:D2", "ok"),
-        Step("server_metadata", f"{PROVIDER}{SERVER}", "mcp:D5", "ok"),
+        Step("server_metadata", f"{PROVIDER}{SERVER}", "mcp:D5", "ok", issuer=PROVIDER),
     ]
+
+
+@pytest.mark.parametrize("headers", [(), ('Basic realm="x"',), ("ApiKey",), ('Bearer realm="never closed',)])
+def test_a_401_without_a_bearer_challenge_is_a_challenge_that_is_missing(headers: tuple[str, ...]) -> None:
+    outside = honest()
+    outside.post(lambda _: Reply(401, {"www-authenticate": headers}, b""))
+    outside.discover()
+    assert outside.trail[0] == Step("challenge", MCP, "mcp:D1", "missing", "challenge_missing", "initialize")
+    assert wants_token(outside.trail)
+
+
+def test_where_nothing_is_published_the_endpoints_are_said_to_be_guessed() -> None:
+    outside = Outside()
+    outside.post(challenge())
+    outside.discover()
+    assert is_guessed(outside.trail)
+    outside = honest()
+    outside.discover()
+    assert not is_guessed(outside.trail)
+
+
+ASKED: Mapping[str, tuple[Sequence[Behaviour], bool | None]] = {
+    "at hello": ([challenge()], True),
+    "without a challenge": ([replying(401)], True),
+    "at the tools": ([replying(200), challenge()], True),
+    "never": ([replying(200), replying(200)], False),
+    "a fault": ([replying(500)], None),
+    "neither question": ([replying(404), replying(404)], None),
+    "silence": ([lambda _: NoAnswer("timed_out")], None),
+}
+
+
+@pytest.mark.parametrize(("answers", "wants"), ASKED.values(), ids=ASKED.keys())
+def test_whether_a_token_is_wanted_is_known_from_a_usable_answer_alone(
+    answers: Sequence[Behaviour], wants: bool | None
+) -> None:
+    outside, left = honest(), [*answers]
+    outside.post(lambda request: left.pop(0)(request))
+    with suppress(DiscoveryFailed):
+        outside.discover()
+    assert (left, wants_token(outside.trail)) == ([], wants)
+
+
+def test_the_issuer_whose_metadata_failed_is_the_one_with_the_failure_that_is_told() -> None:
+    outside = honest()
+    other = "https://other.example"
+    outside.get(f"{FILES}{RESOURCE}/team/mcp", json_of(resource(PROVIDER, other)))
+    outside.get(f"{PROVIDER}{SERVER}", replying(404))
+    outside.get(f"{PROVIDER}{OPENID}", replying(404))
+    outside.get(f"{other}{SERVER}", json_of(metadata(other, code_challenge_methods_supported=None)))
+    assert issuer_of(outside.trail, outside.fails()) == other
 
 
 CANARY = b"canary-10.0.0.7"

@@ -25,10 +25,16 @@ async function connect(one) {
   ask(
     `You are going to ${begun.provider_host}, to let Strongroom use ${begun.mcp_host} as you.` +
       (begun.token_host === begun.provider_host ? "" : ` The tokens for it come from ${begun.token_host}.`) +
-      ` It asks for: ${begun.scopes.join(" ") || "nothing in particular"}.`,
+      ` It asks for: ${begun.scopes.join(" ") || "nothing in particular"}.` +
+      added(begun.parameters),
     button(`Continue to ${begun.provider_host}`, () => leaveFor(begun)),
     button("Do not connect", () => ask("")),
   );
+}
+
+function added(parameters) {
+  const said = Object.entries(parameters).map(([name, value]) => `${name}=${value}`);
+  return said.length ? ` An admin has added: ${said.join(", ")}.` : "";
 }
 
 function leaveFor(begun) {

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from strongroom.domain import errors
+from strongroom.domain import destinations, errors
 from strongroom.domain.errors import StrongroomError
 from tests.fakes.provider import READS_DOCUMENTS, FakeProvider, serve_mcp
 from tests.unit.attacks.hunt import queues_of
@@ -62,9 +62,8 @@ def reads_documents(world: World) -> str:
     return urlsplit(asked["client_id"]).path
 
 
-SENTENCES = {
-    one.sentence for one in vars(errors).values() if isinstance(one, type) and issubclass(one, StrongroomError)
-}
+KINDS = (*vars(errors).values(), *vars(destinations).values())
+SENTENCES = {one.sentence for one in KINDS if isinstance(one, type) and issubclass(one, StrongroomError)}
 
 
 def jwt(user: object, **claims: Any) -> dict[str, Any]:

@@ -86,6 +86,10 @@ class Both:
     def __init__(self, entries: FakeJournal, lines: Journal) -> None:
         self._both = (entries, lines)
 
+    def about(self, request_id: str) -> None:
+        for one in self._both:
+            one.about(request_id)
+
     def note(self, event: str, **fields: Field) -> None:
         for one in self._both:
             one.note(event, **fields)

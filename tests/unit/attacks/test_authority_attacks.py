@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from strongroom.domain.chore import RevocationChore
-from strongroom.flows import chores, settle
+from strongroom.flows import authority, chores, settle
 from tests.requirements import requirement
 from tests.unit.attacks.endings import EACH_ENDING, Ending, leave, leave_and_come_back, revoke
 from tests.unit.attacks.scenes import (
@@ -78,7 +78,7 @@ def assert_discarded(world: World, mine: Consented, why: str) -> None:
 def test_control_without_the_conditions_of_the_write_one_who_has_left_is_connected() -> None:
     world, installation, mine = bob_consents()
     before_the_connection_is_written(world, lambda: leave(world, installation))
-    with weakened(settle._completion_writes, "*_authority_checks(authorization),", ""):
+    with weakened(settle._completion_writes, "*authority_checks(authorization),", ""):
         world.complete("bob", mine)
     assert tokens_of_bob(world)
 
@@ -89,7 +89,7 @@ def test_control_without_the_comparison_of_epochs_an_earlier_membership_connects
     leave_and_come_back(world, installation)
     epochs = "reads.member.epoch != authorization.standing.epoch"
     append = 'member.append(Is("epoch", authorization.standing.epoch))'
-    with weakened(settle.lacks_authority, epochs, "False"), weakened(settle._authority_checks, append, "pass"):
+    with weakened(authority.lacks_authority, epochs, "False"), weakened(authority.authority_checks, append, "pass"):
         world.complete("bob", mine)
     assert tokens_of_bob(world)
 
@@ -100,7 +100,7 @@ def test_control_without_the_comparison_with_the_last_revoke_it_comes_back() -> 
     world.clock.advance(5)
     revoke(world, installation)
     with weakened(
-        settle.lacks_authority, 'authorization.revocation != (present.revocation if present else "")', "False"
+        authority.lacks_authority, 'authorization.revocation != (present.revocation if present else "")', "False"
     ):
         assert world.complete("bob", mine).status == 200
     assert account_behind(world, "bob", installation) == "bob"

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from strongroom.domain import authorization_request
+from strongroom.domain import authorization_response
 from strongroom.domain.authorization import Authorization
 from strongroom.flows import answer, begin
 from tests.requirements import requirement
@@ -70,7 +70,7 @@ def test_a_callback_without_one_good_state_gets_the_generic_page_and_changes_not
 def test_control_without_the_refusal_of_repetitions_a_hidden_second_state_counts() -> None:
     world, begun, url = bob_begins()
     twice = with_query(url, f"state=a&{urlsplit(url).query}")
-    with weakened(authorization_request.parse_callback_query, "if name in found:", "if False:"):
+    with weakened(authorization_response.parse_callback_query, "if name in found:", "if False:"):
         assert world.browse(twice).status == 303
     assert state_of(world, begun.id) == "returned"
 
@@ -171,7 +171,7 @@ def test_until_then_it_counts() -> None:
 def test_control_without_the_check_of_the_time_both_latecomers_succeed() -> None:
     world, _begun, url = bob_begins()
     world.clock.advance(100_000)
-    with weakened(authorization_request._in_time, "received.now >= received.pending.expires_at", "False"):
+    with weakened(authorization_response._in_time, "received.now >= received.pending.expires_at", "False"):
         late = given_to_the_browser(world.browse(url))
     with weakened(Authorization.state_at, "now >= self.expires_at", "False"):
         world.complete("bob", late)

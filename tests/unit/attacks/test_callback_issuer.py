@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from strongroom.domain import authorization_request
+from strongroom.domain import authorization_response
 from tests.requirements import requirement
 from tests.unit.attacks.scenes import (
     authorization,
@@ -87,7 +87,7 @@ def test_control_without_the_check_of_the_issuer_both_answers_count() -> None:
     differs, missing = "iss is not None and iss != pending.issuer", "pending.iss_supported or pending.iss_required"
     for defence, iss in ((differs, "https://evil.example"), (missing, None)):
         world, begun, url = bob_begins()
-        with weakened(authorization_request._issuer_answers, defence, "False"):
+        with weakened(authorization_response._issuer_answers, defence, "False"):
             assert world.browse(changed(url, iss=iss)).status == 303
         assert state_of(world, begun.id) == "returned"
 
@@ -119,6 +119,6 @@ def test_of_an_error_from_the_right_issuer_no_word_goes_on(error: str, outcome: 
 @requirement("attack:A12")
 def test_control_without_the_check_of_the_issuer_anybody_can_deny() -> None:
     world, begun, url = bob_begins()
-    with weakened(authorization_request._issuer_answers, "iss is not None and iss != pending.issuer", "False"):
+    with weakened(authorization_response._issuer_answers, "iss is not None and iss != pending.issuer", "False"):
         world.browse(changed(url, code=None, iss="https://evil.example", error="access_denied"))
     assert world.status("bob", begun.installation)["reason"] == "denied"

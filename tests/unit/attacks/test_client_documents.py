@@ -6,8 +6,7 @@ the malicious one, asks alice, and sends a code to that document's callback. The
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -15,12 +14,13 @@ from urllib.parse import urlencode
 import pytest
 
 from strongroom.aws.settings import Settings
-from strongroom.domain import authorization_request, client_authentication, registration
+from strongroom.domain import authorization_response, client_authentication, provider
 from strongroom.domain.errors import SettingsError
 from strongroom.domain.http import Outgoing, Reply
 from strongroom.domain.secret import Secret
 from strongroom.flows import register
-from tests.fakes.provider import READS_DOCUMENTS, FakeProvider, serve_mcp
+from tests.fakes.egress import replying
+from tests.fakes.provider import READS_DOCUMENTS, FakeProvider, SendsNobodyThere, serve_mcp
 from tests.requirements import requirement
 from tests.settings import SETTINGS
 from tests.template import ROOT
@@ -70,10 +70,10 @@ class Readers(TwoProviders):
         [request] = [sent for sent in self.egress.sent if sent.url.startswith(EVIL) and "code" in form_of(sent)]
         return request
 
-    def redeems(self) -> bool:
+    def redeems(self, **added: str) -> bool:
         """Whether the attacker gets alice's tokens: with our own request, or with all that was in it."""
         request = self.caught()
-        form = {name: text for name, text in form_of(request).items() if not name.startswith("client_assertion")}
+        form = {name: text for name, text in form_of(request).items() if not name.startswith("client_")} | added
         tries = (request, replace(request, body=Secret(urlencode(form)), headers={}))
         answers = [self.provider.honest(replace(one, url=f"{HONEST}/token")) for one in tries]
         return any(isinstance(answer, Reply) and answer.status == 200 for answer in answers)
@@ -114,9 +114,9 @@ def test_who_neither_takes_signatures_nor_names_itself_is_no_reader_of_ours() ->
 def test_control_without_the_need_of_iss_the_attacker_redeems_the_code() -> None:
     world = Readers(UNSIGNED)
     begun = world.begin("alice", world.trap)
-    with weakened(authorization_request._issuer_answers, *NO_ISS_NEEDED):
+    with weakened(authorization_response._issuer_answers, *NO_ISS_NEEDED):
         finish(world, world.sent_on(begun))
-    assert world.redeems()
+    assert world.redeems(client_id=parameters(begun.url)["client_id"])
 
 
 # With signatures, the code is of no use
@@ -129,7 +129,7 @@ def test_a_code_that_reaches_the_attacker_cannot_be_redeemed_without_our_key() -
     begun = world.begin("alice", world.trap)
     finish(world, world.sent_on(begun))
     assert [said(one)["aud"] for one in assertions(world)] == [EVIL]
-    assert not world.redeems()
+    assert not world.redeems(client_id=parameters(begun.url)["client_id"])
     assert [grant for grant in world.provider.grants if grant.account == "alice"] == []
 
 
@@ -152,79 +152,77 @@ def test_control_with_another_audience_the_attacker_redeems_the_code() -> None:
     begun = world.begin("alice", world.trap)
     with weakened(client_authentication.assertion_to_sign, '"aud": issuer', f'"aud": "{HONEST}"'):
         finish(world, world.sent_on(begun))
-    assert world.redeems()
+    assert world.redeems(client_id=parameters(begun.url)["client_id"])
 
 
-# The malicious provider changes its mind while alice is on her way
+# The malicious provider changes its mind, so that there are two clients of ours: alice is on her way with one of them, and
+# the attacker has a code made for the other: a document without a key, which the honest provider has read
+
+REGISTERS = {**NO_SIGNATURES, **NO_ISS}
+WITH_A_KEY = {**SIGNING, **NO_ISS}
 
 
-def turned_to_no_signatures() -> tuple[Readers, Begun]:
-    """Alice has begun with a client that signs; then the provider takes no signatures any more, and carol begins."""
-    world = Readers(SIGNING | NO_ISS)
-    begun = world.begin("alice", world.trap)
-    world.says_now(**UNSIGNED)
-    world.begin("carol", world.trap)
-    return world, begun
-
-
-@requirement("attack:A10")
-def test_a_document_with_a_key_never_becomes_one_without() -> None:
-    world, begun = turned_to_no_signatures()
-    assert [row["auth_method"] for row in client_rows(world)] == ["private_key_jwt", "client_secret_basic"]
-    client_id = parameters(begun.url)["client_id"]
-    assert document(world, client_id)["token_endpoint_auth_method"] == "private_key_jwt"
-    finish(world, world.sent_on(begun))
-    assert not world.redeems()
-
-
-@requirement("attack:A10")
-def test_control_if_a_document_could_lose_its_key_the_attacker_redeems_the_code() -> None:
-    with weakened(registration.document_method, ' and "private_key_jwt" not in said', ""):
-        world, begun = turned_to_no_signatures()
-    finish(world, world.sent_on(begun))
-    assert world.redeems()
-
-
-def turned_to_signatures() -> tuple[Readers, Begun]:
-    """The honest provider has read a document without a key, and remembers it. Now there is one, and nobody names itself."""
+def first_unsigned_then(then: dict[str, Any]) -> tuple[Readers, Begun, dict[str, Any]]:
     world = Readers(UNSIGNED)
-    reads(world, world.begin("carol", world.trap), world.provider)
-    world.says_now(**SIGNING, **NO_ISS)
-    return world, world.begin("alice", world.trap)
+    unsigned = document_of(world, world.begin("carol", world.trap))
+    world.says_now(**then)
+    return world, world.begin("alice", world.trap), unsigned
 
 
-ANY_CHANGE = (registration.document_method, 'vouched or "none" not in said', "True")
-NOT_IN_NEED = (register._make, 'iss_needed="none" in {*said, method}', "iss_needed=False")
+def unsigned_after(first: dict[str, Any]) -> tuple[Readers, Begun, dict[str, Any]]:
+    world = Readers(first)
+    begun = world.begin("alice", world.trap)
+    challenge = 'Bearer scope="files and-more"'
+    world.egress.on("POST", f"{EVIL}/mcp", replying(401, www_authenticate=challenge))
+    world.says_now(**UNSIGNED)
+    return world, begun, document_of(world, world.begin("carol", world.trap))
 
 
-@contextmanager
-def without(*defences: Any) -> Iterator[None]:
-    with ExitStack() as stack:
-        for defence in defences:
-            stack.enter_context(weakened(*defence))
-        yield
+def document_of(world: Readers, begun: Begun) -> dict[str, Any]:
+    return document(world, parameters(begun.url)["client_id"])
+
+
+TURNS: dict[str, Callable[[], tuple[Readers, Begun, dict[str, Any]]]] = {
+    "a document, then a registration": lambda: first_unsigned_then(REGISTERS),
+    "a document without a key, then one with": lambda: first_unsigned_then(WITH_A_KEY),
+    "a registration, then a document": lambda: unsigned_after(REGISTERS),
+    "a document with a key, then one without": lambda: unsigned_after(WITH_A_KEY),
+}
+every_turn = pytest.mark.parametrize("turn", TURNS)
+ONE_KEY_FOR_ALL = (provider.document_key, '"document-key-1", team, issuer, method', '"provider-key-1", team, issuer')
+ANEW_FOR_EACH = (register._present, 'if row["state"] == "live"', "if False")
+
+
+def code_for(world: Readers, begun: Begun, unsigned: dict[str, Any], **rewritten: str) -> str:
+    """The attacker's page sends alice on to the honest provider, in the name of the document without a key."""
+    world.provider.documents[unsigned["client_id"]] = unsigned
+    return world.honest_code(begun.url, client_id=unsigned["client_id"], **rewritten)
 
 
 @requirement("attack:A10")
-def test_a_document_that_was_without_a_key_is_not_relied_on_where_nobody_names_itself() -> None:
-    world, begun = turned_to_signatures()
-    assert parameters(begun.url)["client_id"] in world.evil.clients
+@every_turn
+def test_the_honest_provider_sends_no_code_for_one_client_to_the_callback_of_another(turn: str) -> None:
+    world, begun, unsigned = TURNS[turn]()
+    assert unsigned["token_endpoint_auth_method"] == "none"
+    with pytest.raises(SendsNobodyThere):
+        code_for(world, begun, unsigned)
 
 
 @requirement("attack:A10")
-def test_a_document_that_was_without_a_key_goes_on_needing_iss() -> None:
-    with without(ANY_CHANGE):
-        world, begun = turned_to_signatures()
-    assert client_rows(world)[-1]["auth_method"] == "private_key_jwt"
-    nothing_came_of_it(world, begun, world.sent_on(begun), "issuer_missing")
+@every_turn
+def test_a_code_for_one_client_fits_no_authorization_of_another(turn: str) -> None:
+    world, begun, unsigned = TURNS[turn]()
+    code = code_for(world, begun, unsigned, redirect_uri=unsigned["redirect_uris"][0])
+    nothing_came_of_it(world, begun, code, "wrong_callback")
 
 
 @requirement("attack:A10")
-def test_control_without_both_the_attacker_redeems_the_code_under_the_remembered_document() -> None:
-    with without(ANY_CHANGE, NOT_IN_NEED):
-        world, begun = turned_to_signatures()
-    finish(world, world.sent_on(begun))
-    assert world.redeems()
+@every_turn
+def test_control_with_one_key_for_all_clients_the_attacker_redeems_the_code(turn: str) -> None:
+    with weakened(*ONE_KEY_FOR_ALL), weakened(*ANEW_FOR_EACH):
+        world, begun, unsigned = TURNS[turn]()
+        finish(world, code_for(world, begun, unsigned))
+    assert world.redeems(client_id=unsigned["client_id"])
 
 
 # The exception of the conformance run

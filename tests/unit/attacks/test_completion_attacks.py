@@ -11,7 +11,7 @@ import pytest
 from strongroom.domain.authorization import Authorization
 from strongroom.domain.errors import KeysUnavailable, StoreUnavailable
 from strongroom.domain.http import NoAnswer, NotSent, Outgoing, Reply
-from strongroom.flows import complete as completing
+from strongroom.flows import redeem as redeeming
 from tests.fakes.faults import fails, meanwhile
 from tests.requirements import requirement
 from tests.unit.attacks.scenes import (
@@ -85,7 +85,7 @@ def test_control_without_leaving_returned_first_a_code_is_sent_again() -> None:
     world, _, mine = bob_consents()
     world.provider.answer_next += [replies(500), replies(500)]
     took = "not isinstance(ports.table.commit((step,), fresh_id(ports)), Committed)"
-    with weakened(completing._leave_returned, took, "False"):
+    with weakened(redeeming._leave_returned, took, "False"):
         world.complete("bob", mine)
         world.complete("bob", mine)
     assert len(exchanges(world)) == 2
@@ -141,7 +141,7 @@ def test_control_without_the_second_look_at_the_time_the_code_is_sent_late() -> 
     world.ports = world.new_environment()
     world.clock.advance(598)
     world.keys.before["decrypt"] = meanwhile(lambda: world.clock.advance(3))
-    with weakened(completing._leave_returned, 'authorization.state_at(now) == "expired"', "False"):
+    with weakened(redeeming._leave_returned, 'authorization.state_at(now) == "expired"', "False"):
         world.complete("bob", mine)
     assert len(exchanges(world)) == 1
 
@@ -165,7 +165,7 @@ def test_a_code_is_not_sent_when_too_little_time_is_left_to_store_what_it_brings
 @requirement("invariant:I8")
 def test_control_without_the_look_at_the_time_left_the_code_is_sent() -> None:
     world, _, mine = keys_take(10)
-    with weakened(completing._redeem, "ports.clock.now() + ready.request.within + COMMIT > until", "False"):
+    with weakened(redeeming.redeem, "ports.clock.now() + ready.request.within + COMMIT > until", "False"):
         world.complete("bob", mine)
     assert len(exchanges(world)) == 1
 

@@ -8,6 +8,7 @@ import pytest
 
 from strongroom.domain import keys
 from strongroom.domain.errors import StoreUnavailable
+from strongroom.domain.renewal_outcome import Renewed
 from strongroom.domain.table import Put
 from strongroom.flows import renew as renewing
 from strongroom.flows import settle
@@ -41,7 +42,7 @@ def renew(world: World, installation: str) -> None:
     found = five_reads(world.table, "acme", "bob", installation).admitted()
     assert found.connection is not None
     outcome = renewing.renew(world.ports, found.team, found.connection, "schedule", world.clock.now() + 23)
-    assert isinstance(outcome, renewing.Renewed)
+    assert isinstance(outcome, Renewed)
 
 
 @pytest.mark.parametrize("times", [1, 4, 7])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from strongroom.aws.bodies import InstallBody, parsed
-from strongroom.domain import authorization_request, by_hand, provider
+from strongroom.domain import authorization_request, by_hand_rules, own_parameters, provider
 from strongroom.domain.catalog import Asking, CatalogEntry
 from strongroom.domain.http import Reply
 from strongroom.flows import discover, install, locate, register
@@ -241,7 +241,7 @@ def test_endpoints_apart_are_refused_unless_the_provider_names_itself() -> None:
 @requirement("attack:A29")
 def test_control_without_that_rule_a_code_of_one_goes_to_the_other() -> None:
     world = without_discovery()
-    with weakened(by_hand.needs_proof, "apart and not", "False and not"):
+    with weakened(by_hand_rules.needs_proof, "apart and not", "False and not"):
         installation = installed(world, whole_provider(endpoints=APART), scopes=["files"])
         begun = world.begin("bob", installation)
     assert answers_without_iss(world, begun.url) == 303
@@ -331,10 +331,10 @@ def test_no_authorization_endpoint_brings_one_of_ours_along(query: str) -> None:
 @requirement("attack:A17")
 def test_control_without_both_checks_an_added_parameter_replaces_what_we_send() -> None:
     world = without_discovery()
-    naming = "names_own_parameter(urlencode(accepted.parameters, quote_via=quote), ours)"
+    naming = "names_own_parameter(urlencode(accepted.parameters, quote_via=quote))"
     again = "names_own_parameter(kept) or names_own_parameter(added)"
     entered = whole_provider(parameters={"redirect_uri": f"{EVIL}/callback"})
-    with weakened(by_hand.accept, naming, "False"):
+    with weakened(by_hand_rules.accept, naming, "False"):
         installation = installed(world, entered, scopes=["files"])
         assert begins(world, installation).json["error"] == "authorization_endpoint_refused"
         with weakened(authorization_request.authorization_url, again, "False"):
@@ -342,31 +342,62 @@ def test_control_without_both_checks_an_added_parameter_replaces_what_we_send() 
     assert asked(begun)["redirect_uri"][0] == f"{EVIL}/callback"
 
 
+SCOPES_BY_OTHER_NAMES = (
+    "user_scope",
+    "User.Scope",
+    "optional_scope",
+    "bot_scopes",
+    "include_granted_scopes",
+    "SCOPE",
+    "x-scope-x",
+)
+
+
 @requirement("attack:A17")
 @requirement("attack:B20")
-def test_scopes_under_a_providers_own_name_are_not_smuggled_past_the_ceiling() -> None:
-    entry = CatalogEntry("Provider", issuers=(PROVIDER,), asking=Asking(scope_parameter="user_scope"))
-    world = with_catalog(World(), entry)
-    for entered in (
-        a_client(parameters={"user_scope": "admin"}),
-        a_client(parameters={"User.Scope": "admin"}),
-    ):
-        assert installs(world, entered, scopes=["files"]).json["error"] == "parameter_refused"
-    endpoints = {**ENDPOINTS, "authorization": f"{PROVIDER}/authorize?user_scope=admin"}
-    refused = installs(world, whole_provider(endpoints=endpoints), scopes=["files"])
+@pytest.mark.parametrize("name", SCOPES_BY_OTHER_NAMES)
+def test_no_scopes_are_smuggled_past_the_ceiling_under_another_name(name: str) -> None:
+    for entered in (a_client(parameters={name: "admin"}), whole_provider(parameters={"prompt": "none", name: "admin"})):
+        answer = installs(World(), entered, scopes=["files"])
+        assert (answer.status, answer.json["error"]) == (400, "parameter_refused")
+    for query in (f"{name}=admin", f"a=b&{name}=admin", f"a=b;{name}", f"us{name.replace('s', '%73')}=admin"):
+        endpoints = {**ENDPOINTS, "authorization": f"{PROVIDER}/authorize?{query}"}
+        answer = installs(World(), whole_provider(endpoints=endpoints), scopes=["files"])
+        assert answer.json["error"] == "authorization_endpoint_refused"
+
+
+@requirement("attack:A17")
+@requirement("attack:B20")
+@pytest.mark.parametrize(
+    "query", ["u%53er_%73%63ope=x", "+user_scope=x", "scope[]=x", "more[user_scope]=x", "scope%5B%5D=x"]
+)
+def test_no_spelling_that_a_lenient_server_reads_as_scopes_is_added(query: str) -> None:
+    endpoints = {**ENDPOINTS, "authorization": f"{PROVIDER}/authorize?{query}"}
+    refused = installs(World(), whole_provider(endpoints=endpoints), scopes=["files"])
     assert refused.json["error"] == "authorization_endpoint_refused"
-    assert asked(begins(world, installed(world, a_client(), scopes=["files"])))["user_scope"] == ["files"]
 
 
 @requirement("attack:A17")
 @requirement("attack:B20")
-def test_control_without_that_name_on_the_list_more_is_asked_for_than_anybody_is_shown() -> None:
-    entry = CatalogEntry("Provider", issuers=(PROVIDER,), asking=Asking(scope_parameter="user_scope"))
-    world = with_catalog(World(), entry)
-    with weakened(by_hand._scope_parameter, "_entry(accepted, known).asking.scope_parameter", '"scope"'):
+def test_under_the_providers_own_name_for_scopes_stands_what_is_shown() -> None:
+    world = with_own_scope_name()
+    begun = begins(world, installed(world, a_client(parameters={"prompt": "login"}), scopes=["files"]))
+    assert (asked(begun)["user_scope"], begun.json["scopes"]) == (["files"], ["files"])
+
+
+@requirement("attack:A17")
+@requirement("attack:B20")
+def test_control_without_the_word_more_is_asked_for_than_anybody_is_shown() -> None:
+    world = with_own_scope_name()
+    with weakened(own_parameters.names_own_parameter, '"scope" in name or ', ""):
         installation = installed(world, a_client(parameters={"user_scope": "admin"}), scopes=["files"])
-    begun = begins(world, installation)
+        begun = begins(world, installation)
     assert (asked(begun)["user_scope"], begun.json["scopes"]) == (["admin", "files"], ["files"])
+
+
+def with_own_scope_name() -> World:
+    entry = CatalogEntry("Provider", issuers=(PROVIDER,), asking=Asking(scope_parameter="user_scope"))
+    return with_catalog(World(), entry)
 
 
 # I10, I12: where the secret may be

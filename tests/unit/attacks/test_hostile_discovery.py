@@ -300,7 +300,7 @@ def test_a_challenge_for_five_hundred_scopes_counts_for_nothing() -> None:
 
 @requirement("attack:B20")
 def test_control_without_the_limit_all_five_hundred_would_be_asked_for() -> None:
-    with weakened(scope.scope_tokens, "len(tokens) <= MOST and ", ""):
+    with weakened(scope.are_few, 'len(scopes) <= MOST and len(" ".join(scopes)) <= LONGEST', "True"):
         _, answered = begun_with(lambda world: world.egress.on("POST", MCP_URL, challenging(FIVE_HUNDRED)))
 
     assert len(answered.json["scopes"]) == 500

@@ -13,6 +13,7 @@ from strongroom.domain import keys, team
 from strongroom.domain.team import Caller
 from strongroom.flows import people
 from strongroom.flows.reads import Admitted
+from tests.hosts import operators_host_row
 from tests.requirements import requirement
 from tests.unit.attacks.doors import (
     OF_EVERYBODY,
@@ -73,7 +74,7 @@ def test_control_without_the_second_lock_any_role_gets_the_token() -> None:
 @requirement("attack:D2")
 def test_a_host_that_speaks_for_some_teams_does_not_speak_for_others() -> None:
     world, host = World(), Caller(ACCOUNT, "AROALOCALHOST0000002")
-    world.table.place(people.operators_host_row(host, ["acme-*", "beta"]))
+    world.table.place(operators_host_row(host, ["acme-*", "beta"]))
     body = {"user": "mallory", "role": "team_admin"}
     for name, status in (("acme-east", 200), ("beta", 200), ("acme", 404), ("beta2", 404), ("rivals", 404)):
         assert world.as_role(host, "PUT", f"/v1/host/teams/{name}/members", body).status == status
@@ -83,7 +84,7 @@ def test_a_host_that_speaks_for_some_teams_does_not_speak_for_others() -> None:
 @pytest.mark.parametrize("allowed", [True, False])
 def test_a_host_cannot_take_another_hosts_rights_by_calling_it_a_satellite(allowed: bool) -> None:
     world, small = World(), Caller(ACCOUNT, "AROALOCALHOST0000002")
-    world.table.place(people.operators_host_row(small, ["beta"]))
+    world.table.place(operators_host_row(small, ["beta"]))
     world.as_role(small, "PUT", "/v1/host/teams/beta/members", {"user": "mallory", "role": "team_admin"})
     for wanted in (True, allowed):
         body = {"account": HOST.account, "role_id": HOST.role_id, "allowed": wanted}

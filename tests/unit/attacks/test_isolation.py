@@ -9,9 +9,10 @@ import pytest
 
 from strongroom.domain import keys, status, team
 from strongroom.domain.team import Caller
-from strongroom.flows import look_up, people
+from strongroom.flows import look_up
 from strongroom.flows.reads import Admitted, Reads
 from tests.fakes.faults import meanwhile
+from tests.hosts import operators_host_row
 from tests.requirements import requirement
 from tests.unit.attacks.doors import OF_HOSTS, OF_PEOPLE, OF_SATELLITES, Stage, jwt
 from tests.weakened import weakened
@@ -115,7 +116,7 @@ def test_a_role_that_nobody_registered_learns_of_no_team_either(stage: Stage, na
 @pytest.mark.parametrize("name", OF_HOSTS)
 def test_a_host_hears_the_same_of_foreign_and_of_missing_teams(stage: Stage, name: str) -> None:
     host = Caller(ACCOUNT, "AROALOCALHOST0000002")
-    stage.world.table.place(people.operators_host_row(host, ["beta"]))
+    stage.world.table.place(operators_host_row(host, ["beta"]))
     before = stage.traces()
     assert len({seen(ask(stage, name, {"iam": iam(host)}, team=where)) for where in ("acme", "acme2", "ACME")}) == 1
     assert stage.traces() == before

@@ -135,6 +135,7 @@ SMUGGLED = {
     "client id": "client_id=evil",
     "redirect URI": "redirect_uri=https://evil.example/",
     "scope": "scope=everything",
+    "scopes under another name": "user_scope=everything",
     "resource": "resource=https://evil.example/",
     "no challenge": "code_challenge_method=plain",
     "another challenge": "code_challenge=evil",

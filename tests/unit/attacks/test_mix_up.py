@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from strongroom.domain import authorization, authorization_request, server_metadata
+from strongroom.domain import authorization, authorization_response, server_metadata
 from tests.fakes.provider import FakeProvider, serve_mcp
 from tests.requirements import requirement
 from tests.unit.attacks.scenes import (
@@ -105,7 +105,7 @@ def test_a_mixed_up_code_is_refused_by_its_issuer_alone(evil: dict[str, Any]) ->
 def test_control_without_the_check_of_the_path_the_code_goes_to_the_attacker() -> None:
     world = TwoProviders(evil=NO_ISS, honest=NO_ISS)
     begun = world.begin("alice", world.trap)
-    with weakened(authorization_request._path_is_the_providers, *NO_PATH_CHECK):
+    with weakened(authorization_response._path_is_the_providers, *NO_PATH_CHECK):
         finish(world, changed(as_an_honest_client(world, begun), iss=None))
     assert len(world.stolen()) == 1
 
@@ -114,7 +114,7 @@ def test_control_without_the_check_of_the_path_the_code_goes_to_the_attacker() -
 def test_control_without_the_check_of_the_issuer_the_code_goes_to_the_attacker() -> None:
     world = TwoProviders()
     begun = world.begin("alice", world.trap)
-    with weakened(authorization_request._issuer_answers, *NO_ISS_CHECK):
+    with weakened(authorization_response._issuer_answers, *NO_ISS_CHECK):
         finish(world, world.honest_code(begun.url))
     assert len(world.stolen()) == 1
 
@@ -178,7 +178,7 @@ def test_control_without_the_rule_of_one_origin_the_code_goes_to_the_attacker() 
 def test_control_without_the_need_of_iss_the_code_goes_to_the_attacker() -> None:
     world = TwoProviders(evil=NAMES_THE_HONEST_ONE)
     begun = world.begin("alice", world.trap)
-    with weakened(authorization_request._issuer_answers, *NO_ISS_NEEDED):
+    with weakened(authorization_response._issuer_answers, *NO_ISS_NEEDED):
         finish(world, changed(world.honest_code(begun.url), iss=None))
     assert len(world.stolen()) == 1
 

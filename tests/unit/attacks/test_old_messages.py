@@ -14,7 +14,7 @@ from functions.revoke import app as revoke_worker
 from strongroom.domain import lookup
 from strongroom.domain.connection import Version
 from strongroom.domain.rescue import RenewalResult
-from strongroom.flows import reject, settle, work
+from strongroom.flows import authority, reject, work
 from tests.fakes.queue import Delivery
 from tests.requirements import requirement
 from tests.unit.attacks.scenes import authorization, rows
@@ -173,8 +173,8 @@ def test_control_without_the_version_a_late_result_overwrites_the_new_tokens() -
 def test_control_without_the_checks_of_authority_a_late_completion_takes_the_place_of_the_new_grant() -> None:
     scene = came_back()
     with (
-        weakened(settle.lacks_authority, 'shared = authorization.sharing == "shared"', "return None"),
-        weakened(settle._authority_checks, 'Is("epoch", authorization.standing.epoch)', 'Is("state", "active")'),
+        weakened(authority.lacks_authority, 'shared = authorization.sharing == "shared"', "return None"),
+        weakened(authority.authority_checks, 'Is("epoch", authorization.standing.epoch)', 'Is("state", "active")'),
     ):
         scene.complete()
     assert authorization(scene.world, scene.consented.id)["state"] == "completed"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from local.doctor_reach import examined
 from strongroom.domain.http import NoAnswer, NotSent
 from strongroom.flows import budget, probe
 from tests.fakes.egress import replying
@@ -73,6 +74,35 @@ def test_what_may_not_be_called_is_refused_before_anything_is_sent(url: str) -> 
     refused = probes(world, url=url)
     assert (refused.status, refused.json["error"]) == (422, "address_refused")
     assert asked.asked == []
+
+
+REFUSED = {
+    "its scheme": ["ftp://canary.example/canary", "http://canary.example/canary", "http://127.0.0.1:8404/canary"],
+    "its port": ["https://canary.example:8443/canary"],
+    "its host": [
+        "https://10.99.0.7/canary",
+        "https://[fd00::99]/canary",
+        "https://canary/",
+        "https://strongroom.example/",
+    ],
+    "not of the form": [
+        "canary.example",
+        "https://canary@canary.example/",
+        "https://canary.example/#canary",
+        "canary:x",
+    ],
+}
+
+
+@requirement("attack:B5")
+@pytest.mark.parametrize(("part", "url"), [(part, url) for part, urls in REFUSED.items() for url in urls])
+def test_what_may_not_be_called_is_told_which_part_of_it_is_against_the_rules_and_hears_nothing_of_it(
+    part: str, url: str
+) -> None:
+    refused = probes(World(), url=url)
+    assert part in refused.json["message"]
+    assert set(refused.json) == {"error", "message", "request_id"}
+    assert not any(text in refused.text for text in ("canary", "10.99", "fd00", "8443", "8404", "strongroom.example"))
 
 
 def left_behind(world: World) -> tuple[object, ...]:
@@ -173,3 +203,23 @@ def test_an_admin_cannot_map_a_network_by_probing() -> None:
 def test_control_without_the_wait_the_time_would_tell() -> None:
     with weakened(budget.Budget._wait_until, "remaining > 0", "False"):
         assert len({told(fate) for fate in FATES}) > 1
+
+
+def seen_from_here(fate: str, capsys: pytest.CaptureFixture[str], *, as_json: bool) -> str:
+    """What the doctor prints on the machine of somebody who could look there anyhow."""
+    world = World()
+    FATES[fate](world)
+    examined(TARGET, as_json=as_json, loopback=False, reach=world.ports)
+    return capsys.readouterr().out
+
+
+@requirement("attack:B17")
+def test_control_a_probe_that_told_what_the_doctor_sees_would_map_the_network(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert len({seen_from_here(fate, capsys, as_json=False) for fate in FATES}) == len(FATES)
+
+
+@requirement("attack:B17")
+def test_what_the_doctor_sees_besides_is_no_part_of_the_probes_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len({seen_from_here(fate, capsys, as_json=True) for fate in FATES}) == 1

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from strongroom.aws import shapes
-from strongroom.domain import authorization, authorization_request
+from strongroom.domain import authorization, authorization_response
 from strongroom.domain.errors import StoreUnavailable
 from strongroom.domain.identifiers import hashed
 from strongroom.domain.secret import Secret
@@ -217,7 +217,7 @@ def test_control_a_plain_comparison_would_be_missed() -> None:
     place = Place()
     plainly = "received.params.state.reveal() and hashed(received.params.state.reveal()) == received.pending.state_hash"
     whole = "hmac.compare_digest(hashed(received.params.state.reveal()), received.pending.state_hash)"
-    with weakened(authorization_request._state_is_ours, whole, f"({plainly})"):
+    with weakened(authorization_response._state_is_ours, whole, f"({plainly})"):
         assert comparers(lambda: place.watched.world.browse(place.url)) == set()
     judged = inspect.getsource(authorization.judge_completion)
     body = judged[judged.index("    right_user") : judged.index("    match ")]

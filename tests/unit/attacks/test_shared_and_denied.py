@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from strongroom.domain import keys
-from strongroom.flows import answer, settle
+from strongroom.flows import answer, authority
 from tests.requirements import requirement
 from tests.unit.attacks.endings import EACH_ENDING, Ending, revoke
 from tests.unit.attacks.scenes import (
@@ -78,7 +78,7 @@ def test_an_admin_who_loses_the_role_meanwhile_connects_nothing(moment: str) -> 
 def test_control_without_the_role_in_the_conditions_the_team_uses_the_account() -> None:
     world, installation, mine = alice_consents_for_all()
     before_the_connection_is_written(world, lambda: demote(world))
-    with weakened(settle._authority_checks, 'member.append(Is("role", "team_admin"))', "pass"):
+    with weakened(authority.authority_checks, 'member.append(Is("role", "team_admin"))', "pass"):
         world.complete("alice", mine, confirm_shared=True)
     assert account_behind(world, "bob", installation) == "alice"
 

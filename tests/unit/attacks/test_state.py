@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from strongroom.domain import authorization_request
+from strongroom.domain import authorization_response
 from strongroom.domain.identifiers import hashed, url_safe
 from strongroom.flows import answer
 from strongroom.flows import begin as beginning
@@ -130,7 +130,7 @@ def test_after_ten_minutes_a_state_is_good_for_nothing_although_its_row_is_there
 def test_control_without_the_clock_a_state_lives_as_long_as_its_row() -> None:
     world, begun, url = bob_begins()
     world.clock.advance(86_400)
-    with weakened(authorization_request._in_time, *IN_TIME):
+    with weakened(authorization_response._in_time, *IN_TIME):
         assert world.browse(url).status == 303
     assert state_of(world, begun.id) == "returned"
 
@@ -174,7 +174,7 @@ def test_control_without_the_check_the_error_of_anybody_is_written_on_bobs_conne
     iss: str | None, check: str
 ) -> None:
     world, begun, url = bob_begins()
-    with weakened(authorization_request._issuer_answers, check, "False"):
+    with weakened(authorization_response._issuer_answers, check, "False"):
         assert world.browse(changed(url, code=None, error="access_denied", iss=iss)).status == 303
     assert world.status("bob", begun.installation)["reason"] == "denied"
 

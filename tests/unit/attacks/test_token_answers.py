@@ -160,7 +160,7 @@ def test_a_refresh_names_the_resource_of_the_consent_whatever_the_metadata_says_
 
 @requirement("mcp:A2")
 def test_control_a_refresh_without_the_resource_shows() -> None:
-    named = '"resource": resource if entry.asking.resource else "",'
+    named = '"resource": resource if channel.entry.asking.resource else "",'
     scene = connected()
     with weakened(token_requests.refresh_request, named, ""):
         scene.renew()
@@ -169,7 +169,7 @@ def test_control_a_refresh_without_the_resource_shows() -> None:
 
 @requirement("mcp:A2")
 def test_control_an_exchange_without_the_resource_is_refused_by_a_provider_that_looks() -> None:
-    named = '"resource": resource if entry.asking.resource else "",'
+    named = '"resource": resource if channel.entry.asking.resource else "",'
     with weakened(token_requests.code_request, named, ""):
         _, answer = completes()
     assert answer.status == 502

@@ -127,14 +127,15 @@ def test_what_goes_out_in_discovery_and_registration_holds_no_secret() -> None:
 @pytest.mark.parametrize(
     ("sends", "endpoint"),
     [
-        (token_requests.code_request, "token_endpoint"),
-        (token_requests.refresh_request, "url"),
-        (token_requests.revocation_request, "revocation_endpoint"),
+        (token_requests.code_request, "channel.endpoint"),
+        (token_requests.refresh_request, "_refresh_endpoint(channel.endpoint, channel.entry)"),
+        (token_requests.revocation_request, "channel.endpoint"),
     ],
 )
 def test_control_a_request_that_goes_astray_is_noticed(sends: Callable[..., Outgoing], endpoint: str) -> None:
     world = WatchedWorld()
-    with weakened(sends, f"_post({endpoint}, form", f'_post({endpoint}.rpartition("/")[0] + "/collect", form'):
+    astray = f'{endpoint}.rpartition("/")[0] + "/collect"'
+    with weakened(sends, f"_post(channel, {endpoint}, form", f"_post(channel, {astray}, form"):
         live_through(world)
     assert set(world.gone_astray()) == {f"{HOME}/collect", f"{SECOND}/collect"}
 
@@ -178,7 +179,7 @@ def test_control_if_completing_discovered_again_the_code_would_follow_the_metada
     world = WatchedWorld()
     begun = world.begin("bob", world.files)
     world.provider.metadata["token_endpoint"] = f"{HOME}/collect"
-    with weakened(token_requests.code_request, "_post(token_endpoint, form", f'_post("{HOME}/collect", form'):
+    with weakened(token_requests.code_request, "channel.endpoint, form", f'"{HOME}/collect", form'):
         world.complete("bob", world.consent(begun, "bob"))
     assert [url for url, _ in exchanges(world)] == [f"{HOME}/collect"]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mcp.client.auth import utils
 from mcp.shared.auth import OAuthMetadata, ProtectedResourceMetadata
 
-from strongroom.domain.authorization_request import CallbackParameters, accept_response
+from strongroom.domain.authorization_response import CallbackParameters, accept_response
 from strongroom.domain.discovery import judge_authorization_server
 from strongroom.domain.identifiers import hashed
 from strongroom.domain.scope import OFFLINE, scope_list, scopes_to_ask

@@ -151,6 +151,9 @@ class ProviderCatalog(Protocol):
 class Journal(Protocol):
     """Structured lines and metrics. Values are ids, codes and numbers: never a secret, never a provider's text."""
 
+    def about(self, request_id: str) -> None:
+        """Let every line name the request that is answered from now on: an environment answers one at a time."""
+
     def note(self, event: str, **fields: str | int | float | bool | None) -> None:
         """Write one line now."""
 

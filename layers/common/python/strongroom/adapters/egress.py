@@ -77,7 +77,7 @@ class GuardedEgress:
 
         A redirect is followed for GET alone, at most three times, judged and resolved anew; on the way to another
         origin everything that may be a credential stays behind. A POST is never sent twice. A GET to an origin that
-        gave no answer to another GET within the last ten seconds is `NotSent` at once.
+        another GET could not reach within the last ten seconds is `NotSent` at once.
 
         Raises:
             EgressRefused: If the URL, a redirect, an address behind a name or the form of the request is not allowed.
@@ -114,8 +114,7 @@ class GuardedEgress:
             yield OpenLine(connection, destination, self._rules, self._monotonic)
 
     def _unless_silent(self, destination: Destination, request: Outgoing, deadline: Deadline) -> Answer:
-        """Send it, if it is a POST or nobody knows the origin to be silent. Only a GET's silence is remembered: that of
-        a POST is often work in progress."""
+        """Send it, unless it is a GET to an origin that could not be reached a moment ago."""
         if request.method != "GET":
             return self._once(destination, request, deadline)
         silence = self._silences.recall(destination.origin)

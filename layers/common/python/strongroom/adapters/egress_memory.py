@@ -1,11 +1,11 @@
-"""Who gave no answer a moment ago: so that nobody makes us knock at a dead door again and again."""
+"""Who could not be reached a moment ago: so that nobody makes us knock at a dead door again and again."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 
-from strongroom.domain.http import Answer, NoAnswer, NotSent
+from strongroom.domain.http import Answer, NotSent
 
 Origin = tuple[str, str, int]
 
@@ -15,7 +15,11 @@ FAIR_CHANCE = 2.0  # seconds; who was given less may only have been slow
 
 
 class Silences:
-    """Remembers, for ten seconds, origins that could not be reached or said nothing; one hundred at most, per process.
+    """Remembers, for ten seconds, origins that could not be reached; one hundred at most, per process.
+
+    What is remembered holds for all teams. So only that counts in which no team has a part: that there was no connection.
+    Once there is one, whoever chose the path may have chosen one that is slow, such as a stream of events, at a server that
+    answers everybody else.
 
     `now` is the time of day, not a monotonic clock: an environment that sleeps between two calls may find that no time
     has passed by the latter. A time of day that was set back makes it forget, which costs a knock.
@@ -27,7 +31,7 @@ class Silences:
         self._lock = threading.Lock()
 
     def recall(self, origin: Origin) -> NotSent | None:
-        """Give the reason of the last silence if it is fresh. Nothing is sent this time, whatever was the last time."""
+        """Give why there was no connection the last time, if that is fresh."""
         with self._lock:
             reason, since = self._silent.get(origin, ("", 0.0))
             fresh = 0 <= self._now() - since < REMEMBERED_FOR
@@ -36,24 +40,14 @@ class Silences:
             return NotSent(reason) if reason and fresh else None
 
     def learn(self, origin: Origin, answer: Answer, chance: float) -> None:
-        """Remember a silence; `chance` is how many seconds the origin was given to speak.
+        """Remember that there was no connection; `chance` is how many seconds there were to make one.
 
         Too little time counts for nothing: who makes us arrive late at an honest server must not make it look dead.
         """
-        reason = _silence(answer)
-        if reason is None or (reason == "timed_out" and chance < FAIR_CHANCE):
+        if not isinstance(answer, NotSent) or (answer.reason == "timed_out" and chance < FAIR_CHANCE):
             return
         with self._lock:
             self._silent.pop(origin, None)
-            self._silent[origin] = (reason, self._now())
+            self._silent[origin] = (answer.reason, self._now())
             if len(self._silent) > MOST_ORIGINS:
                 del self._silent[next(iter(self._silent))]
-
-
-def _silence(answer: Answer) -> str | None:
-    """Why there was no answer, if there was none at all; one that was broken off or malformed is one."""
-    match answer:
-        case NotSent(reason) | NoAnswer("timed_out" as reason):
-            return reason
-        case _:
-            return None

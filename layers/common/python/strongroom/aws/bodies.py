@@ -10,9 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from strongroom.domain.by_hand import MOST_PARAMETERS, WITH_SECRET, Entered, EnteredClient, EnteredMethod
 from strongroom.domain.catalog import Endpoints
 from strongroom.domain.errors import InvalidRequest
-from strongroom.domain.scope import MOST
+from strongroom.domain.scope import MOST, are_few
 from strongroom.domain.secret import Secret
-from strongroom.domain.step_up import LONGEST
 
 
 class Body(BaseModel):
@@ -23,8 +22,6 @@ User = Annotated[str, Field(pattern=r"\A[\x20-\x7e]{1,255}\z")]
 # No control character, no line or paragraph separator, nothing that turns the direction of writing around.
 _PLAIN = r"[^\p{Cc}\p{Zl}\p{Zp}\u{202A}-\u{202E}\u{2066}-\u{2069}]"
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=rf"\A{_PLAIN}*[\S&&{_PLAIN}]{_PLAIN}*\z")]
-
-
 Url = Annotated[str, Field(min_length=1, max_length=2048)]
 ScopeToken = Annotated[str, Field(pattern=r"\A[\x21\x23-\x5B\x5D-\x7E]{1,512}\z")]  # RFC 6749 §3.3
 ClientSecret = Annotated[str, Field(pattern=r"\A[\x20-\x7E]{1,4096}\z")]
@@ -91,17 +88,17 @@ class InstallBody(Body):
     def _names_each_scope_once(self) -> InstallBody:
         if len({*self.scopes}) < len(self.scopes):
             raise ValueError("a scope is named twice")
-        if len(" ".join(self.scopes)) > LONGEST:
+        if not are_few(self.scopes):
             raise ValueError("the scopes are too long: every look-up reads them")
         return self
 
 
 class AuthorizeBody(Body):
-    return_to: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
+    return_to: Url | None = None
 
 
 class ProbeBody(Body):
-    url: Annotated[str, Field(min_length=1, max_length=2048)]
+    url: Url
 
 
 class CompleteBody(Body):

@@ -24,10 +24,11 @@ ALIAS = "direct"
 def serve(event: Any, context: Any, ports: Ports) -> Response:
     """Answer one direct look-up, in the shape of the HTTP response."""
     request_id = str(getattr(context, "aws_request_id", ""))
+    ports.journal.about(request_id)
     try:
         return answer(200, released(look_up(ports, _ask(event))))
     except Exception as error:
-        return refusal(told(error, ports.journal, request_id), request_id)
+        return refusal(told(error, ports.journal), request_id)
 
 
 def _ask(event: Any) -> Ask:

@@ -44,12 +44,6 @@ class Fields:
             raise InvalidRequest(f"{name} is a whole number")
         return value
 
-    def flag(self, name: str, usual: bool | None = None) -> bool:
-        value = self._left.pop(name, usual)
-        if not isinstance(value, bool):
-            raise InvalidRequest(f"{name} is true or false")
-        return value
-
     def one_of(self, name: str, choices: tuple[Choice, ...]) -> Choice:
         value = self._left.pop(name, None)
         chosen = next((one for one in choices if type(one) is type(value) and one == value), None)

@@ -55,6 +55,7 @@ def serve(event: Any, context: Any, journal: Journal, routes: Mapping[str, Route
     Only the alias `live`, and only payload format 2.0: the qualifier decides who may have sent it, not the shape.
     """
     request_id = str(getattr(context, "aws_request_id", ""))
+    journal.about(request_id)
     try:
         require_alias(context, "live")
         request = to_request(event, request_id)
@@ -63,10 +64,10 @@ def serve(event: Any, context: Any, journal: Journal, routes: Mapping[str, Route
             raise NotFound("no such route here")
         return route(request)
     except Exception as error:
-        return refusal(told(error, journal, request_id), request_id)
+        return refusal(told(error, journal), request_id)
 
 
-def told(error: Exception, journal: Journal, request_id: str) -> StrongroomError:
+def told(error: Exception, journal: Journal, **about: str) -> StrongroomError:
     """Write an error down, and give what the caller may know of it: the one place that decides.
 
     A failed integrity check is an alarm; so is an error that nobody foresaw, of which only its kind is kept, since its
@@ -74,13 +75,13 @@ def told(error: Exception, journal: Journal, request_id: str) -> StrongroomError
     """
     match error:
         case IntegrityError():
-            journal.alarm("integrity_error", request_id=request_id)
+            journal.alarm("integrity_error", **about)
             return error
         case StrongroomError():
-            journal.note("refused", code=error.public_code, status=error.status, request_id=request_id)
+            journal.note("refused", code=error.public_code, status=error.status, **about)
             return error
         case _:
-            journal.alarm("unexpected_error", kind=type(error).__name__, request_id=request_id)
+            journal.alarm("unexpected_error", kind=type(error).__name__, **about)
             return StrongroomError()
 
 
@@ -181,4 +182,6 @@ def _message(error: StrongroomError) -> str:
 
             return sentence_of(error.public_code)
         case _:
-            return error.sentence
+            from strongroom.aws.sentences import SENTENCES  # nor for these
+
+            return SENTENCES.get(error.public_code, error.sentence)

@@ -21,12 +21,16 @@ class Journal:
 
     def __init__(self, function: str, deployment: str, clock: Clock, out: TextIO = sys.stdout) -> None:
         self._function, self._deployment, self._clock, self._out = function, deployment, clock, out
+        self._about: dict[str, object] = {}
+
+    def about(self, request_id: str) -> None:
+        self._about = {"request_id": request_id}
 
     def note(self, event: str, **fields: str | int | float | bool | None) -> None:
-        self._write({"event": event, "function": self._function, **fields})
+        self._write({"event": event, "function": self._function, **self._about, **fields})
 
     def alarm(self, event: str, **fields: str | int | float | bool | None) -> None:
-        self._write({"event": event, "level": "alarm", "function": self._function, **fields})
+        self._write({"event": event, "level": "alarm", "function": self._function, **self._about, **fields})
         self.count("".join(part.capitalize() for part in event.split("_")))
 
     def count(self, metric: str, amount: int = 1) -> None:

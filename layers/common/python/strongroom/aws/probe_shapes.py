@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from strongroom.domain.deviations import deviations
-from strongroom.domain.trail import sentence_of
+from strongroom.domain.trail import Step, sentence_of
 from strongroom.flows.probe import Examined, Probed
 
 
@@ -16,20 +16,28 @@ def probed(probe: Probed) -> dict[str, Any]:
 
 
 def examined(one: Examined) -> dict[str, Any]:
-    steps = [
-        {"step": step.document, "url": step.url, "rule": step.rule, "outcome": step.outcome, "code": step.code}
-        for step in one.steps
-    ]
     return {
         "url": one.url,
         "requires_oauth": one.requires_oauth,
-        "connects": one.code is None,
+        "connects": one.connects,
         "code": one.code,
         "message": sentence_of(one.code) if one.code else None,
-        "steps": steps,
+        "steps": [_step(step) for step in one.steps],
+        "issuer": one.issuer,
         "provider": _provider_behind(one),
         "registration": one.registration,
         "scopes": list(one.found.scopes) if one.found else [],
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "step": step.document,
+        "question": step.question,
+        "url": step.url,
+        "rule": step.rule,
+        "outcome": step.outcome,
+        "code": step.code,
     }
 
 

@@ -97,5 +97,5 @@ def _one(message: Delivered, work: Callable[[Delivered], bool], journal: Journal
         journal.count("DroppedMessage")
         return True
     except Exception as error:
-        told(error, journal, message.id)
+        told(error, journal, request_id=message.id)
         return False

@@ -44,13 +44,22 @@ def status_of(status: Status) -> dict[str, Any]:
 
 
 def provider_of(entered: ByHand) -> dict[str, Any]:
-    """What an admin has entered, as every member may see it before consenting. A host is null if it is discovered."""
+    """What an admin has entered, as every member may see it. A host is null if it is discovered."""
     return {
         "issuer": entered.issuer,
         "authorization_host": entered.authorization_host,
         "token_host": entered.token_host,
         "client_id": entered.client_id,
+        **added_by(entered),
         "entered": True,
+    }
+
+
+def added_by(entered: ByHand | None) -> dict[str, Any]:
+    """What an admin adds to the authorization request, and vouches for. None of it is secret: a browser carries it."""
+    return {
+        "parameters": dict(entered.parameters) if entered else {},
+        "pkce_unlisted": entered is not None and entered.pkce_unlisted,
     }
 
 
@@ -78,6 +87,7 @@ def begun(start: Begun) -> dict[str, Any]:
         "provider_host": authorization.authorization_host,
         "token_host": urlsplit(authorization.destination.token_endpoint).netloc,
         "scopes": list(authorization.scopes),
+        **added_by(start.entered),
         "expires_at": authorization.expires_at,
     }
 

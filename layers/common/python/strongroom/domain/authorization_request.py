@@ -1,113 +1,21 @@
-"""The front channel: the URL that a person is sent to, and the check of what the provider sends back."""
+"""The front channel's request: the URL that a person is sent to."""
 
 from __future__ import annotations
 
-import hmac
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeAlias
-from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from strongroom.domain.catalog import STRICT, CatalogEntry
-from strongroom.domain.errors import AuthorizationRefused, DiscoveryFailed, InvalidRequest
+from strongroom.domain.errors import DiscoveryFailed
 from strongroom.domain.identifiers import hashed
 from strongroom.domain.own_parameters import names_own_parameter
 from strongroom.domain.provider import Provider, ProviderClient
 from strongroom.domain.scope import OFFLINE
 from strongroom.domain.secret import Secret
 
-LONGEST_QUERY: Final = 8 * 1024
-
-# Errors that a provider may report (RFC 6749 §4.1.2.1, RFC 8707 §2, OpenID Connect Core §3.1.2.6).
-KNOWN_ERRORS: Final = frozenset(
-    {
-        "invalid_request",
-        "unauthorized_client",
-        "unsupported_response_type",
-        "invalid_scope",
-        "server_error",
-        "temporarily_unavailable",
-        "invalid_target",
-        "login_required",
-        "consent_required",
-        "interaction_required",
-        "account_selection_required",
-    }
-)
-
 _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
-_PRINTABLE = re.compile(rb"[\x20-\x7E]+")
-_ENCODED = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*")
-_CHECKED: Final = object()
-
-
-class AuthorizationCode:
-    """A code that may be redeemed: its response has been checked.
-
-    `accept_response` makes it. The constructor takes a token that only this module has, so that no other path leads by
-    accident from a query to the token endpoint.
-    """
-
-    __slots__ = ("code",)
-
-    def __init__(self, code: Secret, checked: object) -> None:
-        if checked is not _CHECKED:
-            raise TypeError("only a checked authorization response holds a code")
-        self.code = code
-
-    @classmethod
-    def restore(cls, code: Secret) -> AuthorizationCode:
-        """Take up a code again that `accept_response` accepted and that lay sealed since.
-
-        The one other door, for the step between callback and completion. Never call it with the text of a request.
-        """
-        return cls(code, _CHECKED)
-
-
-@dataclass(frozen=True, slots=True)
-class Denied:
-    """The person said no."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderSaidNo:
-    """The provider ended the flow. `error` is a code of the RFCs or `unknown_error`, never a provider's own text."""
-
-    error: str
-
-
-Response: TypeAlias = AuthorizationCode | Denied | ProviderSaidNo
-
-
-class PendingAnswer(Protocol):
-    """The part of an authorization in flight that its answer is checked against.
-
-    `state_hash` is the base64url SHA-256 of the state, `expires_at` is in seconds since the epoch.
-    """
-
-    @property
-    def state_hash(self) -> str: ...
-    @property
-    def expires_at(self) -> int: ...
-    @property
-    def issuer(self) -> str: ...
-    @property
-    def iss_supported(self) -> bool: ...
-    @property
-    def iss_required(self) -> bool: ...
-    @property
-    def provider_key(self) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class CallbackParameters:
-    """What a callback's query says, each at most once. None of it is believed yet."""
-
-    state: Secret
-    code: Secret | None = None
-    iss: str | None = field(default=None, repr=False)
-    error: str | None = field(default=None, repr=False)
 
 
 def code_challenge(verifier: Secret) -> str:
@@ -121,148 +29,46 @@ def code_challenge(verifier: Secret) -> str:
     return hashed(verifier.reveal())
 
 
-def authorization_url(
-    provider: Provider,
-    client: ProviderClient,
-    redirect_uri: str,
-    state: Secret,
-    challenge: str,
-    scopes: Iterable[str],
-    resource: str,
-    entry: CatalogEntry = STRICT,
-    extra: Mapping[str, str] | None = None,
-) -> str:
+@dataclass(frozen=True, slots=True)
+class AuthorizationRequest:
+    """What is asked for, where and as whom. `resource` may be empty.
+
+    `entry` is what is odd about this provider, `extra` what an admin has entered for it.
+    """
+
+    provider: Provider
+    client: ProviderClient
+    scopes: tuple[str, ...]
+    resource: str
+    entry: CatalogEntry = STRICT
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+def authorization_url(request: AuthorizationRequest, state: Secret, challenge: str) -> str:
     """Build the address of the consent page (RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2.1).
 
-    A query that the endpoint already has is kept as it is. `resource` may be empty. `entry` is what is odd about this
-    provider, `extra` what an admin has entered for it. `offline_access` goes with `prompt=consent`, without which an
+    A query that the endpoint already has is kept as it is. `offline_access` goes with `prompt=consent`, without which an
     OpenID provider ignores it (OpenID Connect Core §11), unless a prompt is named already.
 
     Raises:
         DiscoveryFailed: If that query or `extra` names a parameter of ours.
     """
-    endpoint, _, kept = provider.authorization_endpoint.partition("?")
-    added = urlencode({**entry.asking.parameters, **(extra or {})}, quote_via=quote)
+    asking, client, scopes = request.entry.asking, request.client, request.scopes
+    endpoint, _, kept = request.provider.authorization_endpoint.partition("?")
+    added = urlencode({**asking.parameters, **request.extra}, quote_via=quote)
     if names_own_parameter(kept) or names_own_parameter(added):
         raise DiscoveryFailed("a parameter of ours is already named", code="authorization_endpoint_refused")
-    asked = tuple(scopes)
     prompted = "prompt" in dict(parse_qsl(f"{kept}&{added}", keep_blank_values=True))
     wanted = {
         "response_type": "code",
         "client_id": client.client_id,
-        "redirect_uri": redirect_uri,
+        "redirect_uri": client.redirect_uri,
         "state": state.reveal(),
         "code_challenge": challenge,
         "code_challenge_method": "S256",
-        entry.asking.scope_parameter: entry.asking.scope_separator.join(asked),
-        "resource": resource if entry.asking.resource else "",
-        "prompt": "consent" if OFFLINE in asked and not prompted else "",
+        asking.scope_parameter: asking.scope_separator.join(scopes),
+        "resource": request.resource if asking.resource else "",
+        "prompt": "consent" if OFFLINE in scopes and not prompted else "",
     }
     ours = urlencode({name: value for name, value in wanted.items() if value}, quote_via=quote)
     return endpoint + "?" + "&".join(part for part in (kept, added, ours) if part)
-
-
-def parse_callback_query(raw: str) -> CallbackParameters:
-    """Read the raw query of a callback.
-
-    `state` is needed; `state`, `code`, `iss` and `error` may each come once (RFC 6749 §3.1), in printable ASCII, not
-    empty, and `code` not beside `error`. Other parameters are not looked at.
-
-    Raises:
-        InvalidRequest: If the query is empty, over 8 KiB, not ASCII, or breaks one of these rules.
-    """
-    if not raw or len(raw) > LONGEST_QUERY or not raw.isascii():
-        raise InvalidRequest("the callback's query has no usable form")
-    found: dict[str, str] = {}
-    for name, value in _parameters(raw):
-        if name in found:
-            raise InvalidRequest("a parameter of the callback is repeated")
-        found[name] = _text(value)
-    if "state" not in found or {"code", "error"} <= found.keys():
-        raise InvalidRequest("the callback has no state, or two answers")
-    code = Secret(found["code"]) if "code" in found else None
-    return CallbackParameters(Secret(found["state"]), code, found.get("iss"), found.get("error"))
-
-
-def _parameters(raw: str) -> Iterator[tuple[str, str]]:
-    for piece in raw.split("&"):
-        name, _, value = piece.partition("=")
-        plain = unquote_to_bytes(name.replace("+", " ")).decode("latin-1")
-        if plain in {"state", "code", "iss", "error"}:
-            yield plain, value
-
-
-def _text(value: str) -> str:
-    decoded = unquote_to_bytes(value.replace("+", " "))
-    if not _ENCODED.fullmatch(value) or not _PRINTABLE.fullmatch(decoded):
-        raise InvalidRequest("a parameter of the callback is empty or not printable")
-    return decoded.decode("ascii")
-
-
-def accept_response(params: CallbackParameters, pending: PendingAnswer, path_key: str, now: float) -> Response:
-    """Check what the provider sent back against the authorization that it claims to answer.
-
-    The checks run in the order that gives an attacker least: our own state first, then the sender's identity, and only
-    then what it says.
-
-    - `state` is the one we sent (RFC 6749 §10.12), and the time for an answer is not over.
-    - `iss`, when present, equals the issuer we chose, as a plain string; it may be absent only if the provider does not
-      announce it (RFC 9207 §2.4) and nothing else makes it necessary. This stops mix-up (RFC 9700 §4.4), and it goes
-      for error responses too.
-    - `path_key`, from the redirect URI's path, is the provider's own.
-    - `error` ends the flow (RFC 6749 §4.1.2.1); its text goes to no one.
-
-    Raises:
-        AuthorizationRefused: If any check fails. `public_code` names the check, for the log.
-    """
-    return _accept(_Received(params, pending, path_key, now), CHECKS)
-
-
-@dataclass(frozen=True, slots=True)
-class _Received:
-    params: CallbackParameters
-    pending: PendingAnswer
-    path_key: str
-    now: float
-
-
-def _accept(received: _Received, checks: Iterable[Check]) -> Response:
-    for check in checks:
-        check(received)
-    error, code = received.params.error, received.params.code
-    if error is not None:
-        return (
-            Denied()
-            if error == "access_denied"
-            else ProviderSaidNo(error if error in KNOWN_ERRORS else "unknown_error")
-        )
-    if code is None:
-        raise AuthorizationRefused("the answer holds neither a code nor an error", code="code_missing")
-    return AuthorizationCode(code, _CHECKED)
-
-
-def _state_is_ours(received: _Received) -> None:
-    if not hmac.compare_digest(hashed(received.params.state.reveal()), received.pending.state_hash):
-        raise AuthorizationRefused("the state belongs to another authorization", code="state_mismatch")
-
-
-def _in_time(received: _Received) -> None:
-    if received.now >= received.pending.expires_at:
-        raise AuthorizationRefused("the time for an answer is over", code="authorization_expired")
-
-
-def _issuer_answers(received: _Received) -> None:
-    iss, pending = received.params.iss, received.pending
-    if iss is None and (pending.iss_supported or pending.iss_required):
-        raise AuthorizationRefused("the answer does not say who sent it", code="issuer_missing")
-    if iss is not None and iss != pending.issuer:
-        raise AuthorizationRefused("another issuer answered", code="issuer_mismatch")
-
-
-def _path_is_the_providers(received: _Received) -> None:
-    if received.path_key != received.pending.provider_key:
-        raise AuthorizationRefused("the answer came to another provider's address", code="wrong_callback")
-
-
-Check: TypeAlias = Callable[[_Received], None]
-CHECKS: Final[tuple[Check, ...]] = (_state_is_ours, _in_time, _issuer_answers, _path_is_the_providers)

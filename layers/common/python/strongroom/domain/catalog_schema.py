@@ -84,7 +84,8 @@ def _is_free_name(value: object) -> bool:
 
 
 def _is_scope_parameter(value: object) -> bool:
-    return value == "scope" or _is_free_name(value)
+    """A name that `own_parameters` knows for ours by the word in it: nobody else may add it."""
+    return _is_lower_name(value) and "scope" in str(value)
 
 
 def _are_parameters(value: object) -> bool:

@@ -18,11 +18,10 @@ from strongroom.domain.connection import (
     SealedTokens,
     Standing,
     Version,
-    number,
-    optional_number,
     token_place,
 )
 from strongroom.domain.policy import DAY, Policy
+from strongroom.domain.rows import number, optional_number
 from strongroom.domain.sealing import Place
 from strongroom.domain.table import Change, Is, Item, Key, Missing, Put, every
 

@@ -6,11 +6,12 @@ tokens are these: `version`. And what stands against it: `reason`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from strongroom.domain import keys
+from strongroom.domain.rows import number, optional_number, optional_text, texts
 from strongroom.domain.sealing import Place, destination_hash
 from strongroom.domain.table import Condition, Is, Item, Key, Value, every
 
@@ -299,26 +300,6 @@ def token_place(key: Key, field: str, standing: Standing, version: Version, dest
     """What an access or refresh token is sealed to: row, field, standing, version and where it may be sent."""
     context = (str(standing), str(version), destination.hash())
     return Place(purpose="connection", kind="connection", key=key, field=field, context=context)
-
-
-def number(item: Item, name: str) -> int:
-    value = item[name]
-    if not isinstance(value, int):
-        raise TypeError(f"{name} is not a whole number")
-    return value
-
-
-def optional_number(item: Item, name: str) -> int | None:
-    return number(item, name) if item.get(name) is not None else None
-
-
-def optional_text(item: Item, name: str) -> str | None:
-    return str(item[name]) if item.get(name) is not None else None
-
-
-def texts(item: Item, name: str) -> tuple[str, ...]:
-    value = item.get(name)
-    return tuple(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else ()
 
 
 def _rejections(value: Value) -> tuple[tuple[str, int], ...]:

@@ -22,6 +22,33 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)  # what inet_aton takes fo
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:", re.ASCII)
 
 
+class SchemeRefused(EgressRefused):
+    """Another scheme than https."""
+
+    sentence = "This address may not be called: its scheme is not https."
+
+
+class PortRefused(EgressRefused):
+    """A port that nobody has allowed."""
+
+    sentence = "This address may not be called: its port is not 443."
+
+
+class HostRefused(EgressRefused):
+    """No full name, no public address, or a host of ours."""
+
+    sentence = "This address may not be called: its host is no full name and no public address, or is our own."
+
+
+class FormRefused(EgressRefused):
+    """What is no URL, or not of the one form that everybody reads in the same way."""
+
+    sentence = (
+        "This address may not be called: it is not of the form https://host/path, with no user, fragment, dot segment or"
+        " character to be encoded."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What a deployment allows.
@@ -68,20 +95,20 @@ def judge(url: str, rules: Rules) -> Destination:
     backslash, whitespace and control characters. Scheme and host are made lower case, nothing else is changed.
 
     Raises:
-        EgressRefused: If anything of this does not hold. The text never repeats the URL.
+        EgressRefused: If anything of this does not hold; its class says which part. The text never repeats the URL.
     """
     parts = web_url(url, loopback=rules.loopback)
     if parts is None:
-        raise EgressRefused("the URL is not of the form that is called")
+        raise _misread(url)
     literal = _literal(parts.host)
     host = literal or _name(parts.host, rules)
     near = rules.loopback and (host == "localhost" or is_loopback(host))
     if literal and not near and not is_public(literal):
-        raise EgressRefused("the address is not a public one")
+        raise HostRefused("the address is not a public one")
     if not near:
         _check_service(parts.scheme, parts.port, rules)
     if host in rules.own or f"{host}:{parts.port}" in rules.own:
-        raise EgressRefused("the host is one of our own")
+        raise HostRefused("the host is one of our own")
     target = (parts.path or "/") + ("" if parts.query is None else f"?{parts.query}")
     return Destination(parts.scheme, host, parts.port, target, near, literal is not None)
 
@@ -113,6 +140,14 @@ def check_addresses(addresses: Sequence[str], destination: Destination) -> None:
         raise EgressRefused("an address behind the name is not allowed")
 
 
+def _misread(url: str) -> EgressRefused:
+    """Say why a URL has no parts; that it is refused is decided already."""
+    scheme, _, rest = url.partition("://")
+    if _SCHEME.fullmatch(f"{scheme}:") and scheme.lower() != "https" and web_url(f"https://{rest}"):
+        return SchemeRefused("the scheme is not https")
+    return FormRefused("the URL is not of the form that is called")
+
+
 def _literal(host: str) -> str | None:
     """Return the canonical text of a literal address, or None if the host is a name."""
     try:
@@ -121,7 +156,7 @@ def _literal(host: str) -> str | None:
         if _NUMBER.fullmatch(host.rpartition(".")[2]):
             return str(IPv4Address(host))
     except ValueError:
-        raise EgressRefused("the host is a number but no address") from None
+        raise HostRefused("the host is a number but no address") from None
     return None
 
 
@@ -129,15 +164,15 @@ def _name(host: str, rules: Rules) -> str:
     if rules.loopback and host == "localhost":
         return host
     if "." not in host or len(host) > LONGEST_HOST:
-        raise EgressRefused("the host is not a full name")
+        raise HostRefused("the host is not a full name")
     return host
 
 
 def _check_service(scheme: str, port: int, rules: Rules) -> None:
     if scheme != "https":
-        raise EgressRefused("the scheme is not https")
+        raise SchemeRefused("the scheme is not https")
     if port != HTTPS and port not in rules.ports:
-        raise EgressRefused("the port is not allowed")
+        raise PortRefused("the port is not allowed")
 
 
 def _absolute(location: str, current: Destination) -> str:

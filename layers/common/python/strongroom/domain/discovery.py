@@ -202,7 +202,7 @@ def _issuer(text: object, loopback: bool) -> WebUrl | None:
 
 
 def _document(answer: Answer, what: str) -> JsonObject:
-    if isinstance(answer, Reply) and 400 <= answer.status < 500:
+    if is_missing(answer):
         raise DiscoveryFailed("there is no such document", code=f"{what}_missing")
     if not isinstance(answer, Reply) or answer.status != 200:
         raise DiscoveryFailed("the document cannot be had just now", code=f"{what}_unavailable")

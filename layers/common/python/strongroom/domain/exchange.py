@@ -114,6 +114,15 @@ def judge_token_answer(answer: Answer, asked_at: float, reading: Reading = PLAIN
             return _judge_error(answer, reading)
 
 
+def is_unanswered(outcome: Outcome) -> bool:
+    """Whether there was no answer, or none but that something is broken: whatever the cause."""
+    match outcome:
+        case Ambiguous("no_answer") | Transient("unreachable" | "provider_error"):
+            return True
+        case _:
+            return False
+
+
 def _judge_error(answer: Reply, reading: Reading) -> Outcome:
     error = _object(answer).get("error")
     if answer.status in {400, 401}:

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from strongroom.domain import keys
+from strongroom.domain.rows import texts
 from strongroom.domain.secret import Secret
 from strongroom.domain.table import Item, Value
 
@@ -34,7 +35,7 @@ class Installation:
 
     @classmethod
     def from_item(cls, item: Item) -> Installation:
-        entered, scopes = item.get("by_hand"), item.get("scopes")
+        entered = item.get("by_hand")
         return cls(
             id=str(item["installation"]),
             team=str(item["team"]),
@@ -43,7 +44,7 @@ class Installation:
             sharing="shared" if item["sharing"] == "shared" else "per_user",
             binding=str(item["binding"]),
             enabled=bool(item["enabled"]),
-            scopes=tuple(map(str, scopes)) if isinstance(scopes, list | tuple) else (),
+            scopes=texts(item, "scopes"),
             entered=entered if isinstance(entered, Mapping) else None,
         )
 

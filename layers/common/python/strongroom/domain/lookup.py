@@ -41,7 +41,6 @@ class Renew:
 
     connection: Connection
     good_enough: bool
-    forced: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ def decide(connection: Connection | None, expected: Standing, wish: Wish, now: f
     if not forced and _left(connection, now) >= _wanted(connection, wish):
         return HandOut(connection)
     if connection.tokens.refresh is not None:
-        return Renew(connection, good_enough=not forced and is_usable(connection, now), forced=forced)
+        return Renew(connection, good_enough=not forced and is_usable(connection, now))
     if forced:
         return PersonMustAct("rejected")
     return HandOut(connection) if is_usable(connection, now) else PersonMustAct("expired_without_refresh")

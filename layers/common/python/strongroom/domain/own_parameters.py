@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -14,7 +13,6 @@ OWN_PARAMETERS: Final = frozenset(
         "client_id",
         "client_secret",
         "redirect_uri",
-        "scope",
         "state",
         "nonce",
         "code_challenge",
@@ -35,17 +33,22 @@ OWN_PARAMETERS: Final = frozenset(
 )
 
 
-def names_own_parameter(query: str | None, also: Iterable[str] = ()) -> bool:
-    """Tell whether a query names a parameter that is ours to set; `also` are names, in lower case, that are ours too.
+def names_own_parameter(query: str | None) -> bool:
+    """Tell whether a query names a parameter that is ours to set: one of `OWN_PARAMETERS`, or whatever is about scopes.
+
+    Providers take scopes under many names (`scope`, `user_scope`, `optional_scope`, `include_granted_scopes`), and people
+    are shown those that we ask for: so every name with `scope` in it is ours.
 
     Names are compared as a lenient server may read them: decoded, whatever the case, with `;` as a separator, and with
     PHP's habits (brackets cut off, dots and spaces as underscores).
     """
-    names = (piece.partition("=")[0] for piece in re.split("[&;]", query or ""))
-    ours = OWN_PARAMETERS.union(also)
-    return any(_as_read_leniently(name) in ours for name in names)
+    names = (_decoded(piece.partition("=")[0]) for piece in re.split("[&;]", query or ""))
+    return any("scope" in name or _as_php_reads_it(name) in OWN_PARAMETERS for name in names)
 
 
-def _as_read_leniently(name: str) -> str:
-    decoded = unquote_to_bytes(name.replace("+", " ")).decode("latin-1")
-    return re.sub(r"[. ]", "_", decoded.strip().lower().partition("[")[0])
+def _decoded(name: str) -> str:
+    return unquote_to_bytes(name.replace("+", " ")).decode("latin-1").strip().lower()
+
+
+def _as_php_reads_it(name: str) -> str:
+    return re.sub(r"[. ]", "_", name.partition("[")[0])

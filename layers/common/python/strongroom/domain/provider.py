@@ -41,7 +41,6 @@ class Provider:
     registration_endpoint: str | None = None
     revocation_endpoint: str | None = None
     token_auth_methods: tuple[str, ...] = ("client_secret_basic",)
-    revocation_auth_methods: tuple[str, ...] = ("client_secret_basic",)
     scopes_supported: tuple[str, ...] = ()
     iss_supported: bool = False
     iss_required: bool = False
@@ -84,6 +83,16 @@ def provider_key(team: str, issuer: str) -> str:
     plain joining would confuse.
     """
     return _key_of("provider-key-1", team, issuer)
+
+
+def document_key(team: str, issuer: str, method: AuthMethod) -> str:
+    """Name an issuer as `provider_key` does, for a client by metadata document that authenticates in one way.
+
+    A document can be read by anybody, so that a malicious provider may have a code made for it by an honest one. With a
+    callback URL of its own such a code fits no authorization of another client; with one for each method, none that relies
+    on a signature is made for a document without one.
+    """
+    return _key_of("document-key-1", team, issuer, method)
 
 
 def drafted_key(team: str, draft: str) -> str:

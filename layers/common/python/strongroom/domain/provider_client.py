@@ -14,7 +14,6 @@ from typing import Literal, TypeAlias, get_args
 from strongroom.domain import keys
 from strongroom.domain.policy import DAY, Policy
 from strongroom.domain.provider import Provider, ProviderClient
-from strongroom.domain.scope import MOST
 from strongroom.domain.table import Change, Is, Key, Lacks, every
 
 Source: TypeAlias = Literal["metadata_document", "registered", "by_hand"]
@@ -29,9 +28,8 @@ RENEWED_BEFORE_END = DAY
 class KeptClient:
     """A provider client as the table keeps it.
 
-    `scopes` are those that it was registered for; empty: no limit was named. `iss_needed`: only a matching `iss` in the
-    provider's answer shows who answered. `rejected_at`: when the provider said `invalid_client`, if nothing that was asked
-    for later has succeeded. Times are seconds since the epoch.
+    `scopes` are those that it was registered for. `unnamed`: the provider took it only without them. `rejected_at`: when the
+    provider said `invalid_client`, if nothing that was asked for later has succeeded. Times are seconds since the epoch.
     """
 
     client: ProviderClient
@@ -39,7 +37,7 @@ class KeptClient:
     issuer: str
     is_live: bool = True
     scopes: tuple[str, ...] = ()
-    iss_needed: bool = False
+    unnamed: bool = False
     registered_at: int = 0
     rejected_at: int | None = None
 
@@ -49,9 +47,13 @@ class KeptClient:
 
     def serves(self, scopes: Iterable[str], redirect_uri: str, now: int) -> bool:
         """Whether a new authorization can use it: it lives on for a while, under the present redirect URI, and was
-        registered for these scopes if it was registered for any."""
-        covers = not self.scopes or {*scopes} <= {*self.scopes}
-        return self.is_live and self._lasts(now) and covers and self.client.redirect_uri == redirect_uri
+        registered for these scopes. One that was taken without scopes serves only those for which that was so: what one
+        MCP server asks for must not decide how another one's people are registered."""
+        right = self.source != "registered" or self._covers({*scopes})
+        return self.is_live and self._lasts(now) and right and self.client.redirect_uri == redirect_uri
+
+    def _covers(self, wanted: set[str]) -> bool:
+        return wanted == {*self.scopes} if self.unnamed else wanted <= {*self.scopes}
 
     def _lasts(self, now: int) -> bool:
         """Whether its secret lives on for a day, or for half of its life if that is less: a provider of short-lived secrets
@@ -84,13 +86,5 @@ class KeptClient:
 def must_prove_issuer(kept: KeptClient, provider: Provider, policy: Policy) -> bool:
     """Whether only a matching `iss` shows who answered (RFC 9207 §2.4): of a client by metadata document without a key of
     its own, a code can be redeemed by whoever gets hold of code and verifier."""
-    return provider.iss_required or (kept.iss_needed and policy.conformance_client is None)
-
-
-def together(earlier: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:
-    """The scopes that the next generation is registered for: no flow of the team loses one that it had.
-
-    Empty, which names no limit, if they are too many: with fewer, two flows would push each other out for ever.
-    """
-    union = tuple(dict.fromkeys((*earlier, *wanted)))
-    return union if len(union) <= MOST else ()
+    unsigned = kept.source == "metadata_document" and kept.client.auth_method == "none"
+    return provider.iss_required or (unsigned and policy.conformance_client is None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NoReturn, TypeAlias
 
@@ -19,6 +19,9 @@ from strongroom.domain.secret import Secret
 
 CLIENT_NAME: Final = "Strongroom"
 PREFERRED: tuple[AuthMethod, ...] = ("client_secret_basic", "client_secret_post", "none")
+
+SHORTEST_LIFE: Final = 900
+"""Seconds that a client's secret must live: an authorization may take ten minutes."""
 
 _CLIENT_ID = re.compile(r"[\x20-\x7E]{1,2048}")
 _CLIENT_SECRET = re.compile(r"[\x20-\x7E]{1,4096}")
@@ -41,12 +44,10 @@ class ByRegistration:
 Way: TypeAlias = ByDocument | ByRegistration
 
 
-def choose(provider: Provider, entry: CatalogEntry, policy: Policy, said: Collection[AuthMethod] = ()) -> Way:
+def choose(provider: Provider, entry: CatalogEntry, policy: Policy) -> Way:
     """Choose how we become a client, if no admin has entered one: by metadata document, if the provider takes it and it
     is safe there; else by dynamic registration; else an admin has to enter one (MCP 2026-07-28, client registration
     approaches).
-
-    `said` are the methods of authentication that our document for this provider has ever named.
 
     Raises:
         DiscoveryFailed: `registration_unsupported` or `client_authentication_unsupported`.
@@ -54,7 +55,7 @@ def choose(provider: Provider, entry: CatalogEntry, policy: Policy, said: Collec
     if entry.authenticating.registration == "by_hand":
         raise DiscoveryFailed("by the catalog, an admin registers us there", code="registration_unsupported")
     readable = provider.client_metadata_documents and _is_public(policy)
-    method = document_method(provider, policy, said) if readable else None
+    method = document_method(provider, policy) if readable else None
     if method is not None:
         return ByDocument(method)
     if provider.registration_endpoint is None:
@@ -67,19 +68,16 @@ def _is_public(policy: Policy) -> bool:
     return policy.client_metadata_url("any").startswith("https://")
 
 
-def document_method(provider: Provider, policy: Policy, said: Collection[AuthMethod] = ()) -> AuthMethod | None:
+def document_method(provider: Provider, policy: Policy) -> AuthMethod | None:
     """How a client by metadata document authenticates: it signs, or has no secret; None if neither is safe here.
 
     Any server may read the document, so that a malicious provider can have a code made for this id by an honest one
-    (RFC 9700 §4.4). It gains nothing if we sign, or if the answer has to name who made it (`iss`). A document that once
-    named signatures never stops: an authorization that was begun before relies on them. One that did without them may be
-    remembered by others for long, so that `iss` stays necessary.
+    (RFC 9700 §4.4). It gains nothing if we sign, or if the answer has to name who made it (`iss`).
     """
-    vouched = provider.iss_supported or policy.conformance_client is not None
     if "private_key_jwt" in provider.token_auth_methods and _takes_our_signatures(provider):
-        return "private_key_jwt" if vouched or "none" not in said else None
-    unsigned = "none" in provider.token_auth_methods and "private_key_jwt" not in said
-    return "none" if vouched and unsigned else None
+        return "private_key_jwt"
+    vouched = provider.iss_supported or policy.conformance_client is not None
+    return "none" if vouched and "none" in provider.token_auth_methods else None
 
 
 def _takes_our_signatures(provider: Provider) -> bool:
@@ -158,6 +156,19 @@ def judge_registration(
         redirect_uri=redirect_uri,
         secret_expires_at=None if method == "none" else _end(document.get("client_secret_expires_at")),
     )
+
+
+def require_a_life(client: ProviderClient, now: float) -> None:
+    """Refuse a secret that ends before an authorization with it could: each of them would need a client of its own.
+
+    An end that has passed already says nothing: some servers mean "never" by it.
+
+    Raises:
+        DiscoveryFailed: `registration_unusable`.
+    """
+    ends = client.secret_expires_at
+    if ends is not None and 0 < ends - now < SHORTEST_LIFE:
+        _unusable()
 
 
 def may_dislike_scopes(answer: Answer) -> bool:

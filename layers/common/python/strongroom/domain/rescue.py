@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from strongroom.domain.connection import RENEWAL_ATTRIBUTES, Connection, SealedTokens, number
+from strongroom.domain.connection import RENEWAL_ATTRIBUTES, Connection, SealedTokens
 from strongroom.domain.errors import IntegrityError, InvalidRequest
 from strongroom.domain.identifiers import is_minted, is_version
 from strongroom.domain.policy import Policy
+from strongroom.domain.rows import optional_number
 from strongroom.domain.sealing import Envelope
 from strongroom.domain.table import Change, Item, Value
 
@@ -91,7 +92,7 @@ def _decode(kind: str, row: Item) -> Rescued:
     connection = Connection.from_item(row)
     if not is_version(str(connection.version)):
         return _foreign()
-    due = number(row, "new_due_at") if row.get("new_due_at") is not None else None
+    due = optional_number(row, "new_due_at")
     if kind == "completion":
         _check(connection.tokens)
         return CompletionResult(str(row["new_authorization"]), connection, due)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 MOST = 100
+LONGEST = 4096  # characters, with the spaces between them: every look-up reads the row that holds them
 OFFLINE = "offline_access"
 
 _TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,512}")
@@ -24,7 +25,17 @@ def scope_tokens(value: object) -> tuple[str, ...] | None:
     if not isinstance(value, list) or not all(isinstance(token, str) for token in value):
         return None
     tokens = tuple(dict.fromkeys(token for token in value if token))
-    return tokens if len(tokens) <= MOST and all(map(_TOKEN.fullmatch, tokens)) else None
+    return tokens if are_few(tokens) and all(map(_TOKEN.fullmatch, tokens)) else None
+
+
+def scopes_among(texts: Iterable[str]) -> tuple[str, ...]:
+    """Give those texts that are scopes, of a list of any length: it is searched, and not kept."""
+    return tuple(filter(_TOKEN.fullmatch, texts))
+
+
+def are_few(scopes: Collection[str]) -> bool:
+    """Whether so many scopes, and so long ones, are asked for, kept and shown."""
+    return len(scopes) <= MOST and len(" ".join(scopes)) <= LONGEST
 
 
 def scopes_to_ask(

@@ -9,7 +9,7 @@ from strongroom.domain.errors import DiscoveryFailed
 from strongroom.domain.json_document import JsonObject
 from strongroom.domain.own_parameters import names_own_parameter
 from strongroom.domain.provider import Provider
-from strongroom.domain.scope import scope_tokens
+from strongroom.domain.scope import scopes_among
 from strongroom.domain.web_url import WebUrl, web_url
 
 _Endpoint: TypeAlias = Literal["authorization", "token", "registration", "revocation"]
@@ -41,9 +41,9 @@ def read_provider(document: JsonObject, issuer: WebUrl, trusted: Collection[str]
         token_endpoint=_needed(found, "token").text,
         registration_endpoint=registration.text if registration else None,
         revocation_endpoint=revocation.text if revocation else None,
-        token_auth_methods=_methods(document, "token"),
-        revocation_auth_methods=_methods(document, "revocation"),
-        scopes_supported=scope_tokens(document.get("scopes_supported")) or (),
+        # RFC 8414 §2: where the list is missing, it is this one.
+        token_auth_methods=texts(document, "token_endpoint_auth_methods_supported") or ("client_secret_basic",),
+        scopes_supported=scopes_among(texts(document, "scopes_supported")),
         iss_supported=announced,
         iss_required=elsewhere,
         signing_algorithms=texts(document, "token_endpoint_auth_signing_alg_values_supported"),
@@ -80,8 +80,3 @@ def _needed(found: dict[_Endpoint, WebUrl | None], name: _Endpoint) -> WebUrl:
 
 def _refused(name: _Endpoint) -> DiscoveryFailed:
     return DiscoveryFailed(f"the {name} endpoint is no URL that may be used", code=f"{name}_endpoint_refused")
-
-
-def _methods(document: JsonObject, name: _Endpoint) -> tuple[str, ...]:
-    # RFC 8414 §2: where the list is missing, it is this one.
-    return texts(document, f"{name}_endpoint_auth_methods_supported") or ("client_secret_basic",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from strongroom.domain.connection import Connection, Expiry, Standing
+from strongroom.domain.connection import Connection, Expiry, Owner, Standing
 from strongroom.domain.installation import Installation
 from strongroom.domain.team import Member
 
@@ -33,6 +33,18 @@ class Status:
 def standing_now(installation: Installation, member: Member) -> Standing:
     """What the standing of a usable connection must equal."""
     return Standing("" if installation.sharing == "shared" else member.epoch, installation.binding)
+
+
+def standing_of(owner: Owner, installation: Installation, member: Member | None) -> Standing | None:
+    """What the standing of this owner's connection must equal to serve anybody.
+
+    None: it serves nobody, since the installation is shared in another way by now, or the person is no member.
+    """
+    if (owner.user is None) != (installation.sharing == "shared"):
+        return None
+    if owner.user is None:
+        return Standing("", installation.binding)
+    return standing_now(installation, member) if member is not None else None
 
 
 def is_rejected(connection: Connection, now: int) -> bool:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from strongroom.domain.connection import Connection, Standing, Version
-from strongroom.domain.scope import MOST, OFFLINE
-
-LONGEST = 4096  # characters: every look-up reads the row
+from strongroom.domain.scope import OFFLINE, are_few
 
 
 def asks_for_more(connection: Connection, challenge: Iterable[str]) -> tuple[str, ...]:
@@ -23,7 +21,7 @@ def asks_for_more(connection: Connection, challenge: Iterable[str]) -> tuple[str
         return ()
     together = tuple(dict.fromkeys((*connection.challenged, *wanted)))
     everything = {*connection.requested_scopes, *together}
-    return together if len(everything) <= MOST and len(" ".join(everything)) <= LONGEST else ()
+    return together if are_few(everything) else ()
 
 
 def lies_above(challenge: Iterable[str], ceiling: Iterable[str]) -> bool:
@@ -57,6 +55,14 @@ def scopes_to_ask_again(
         return found
     if connection.destination is None or connection.destination.issuer != issuer:
         return found
-    union = dict.fromkeys((*connection.requested_scopes, *found, *connection.challenged))
-    plain = tuple(scope for scope in union if scope != OFFLINE)[: MOST - 1]
+    union = dict.fromkeys((*connection.requested_scopes, *connection.challenged, *found))
+    plain = _first_few(scope for scope in union if scope != OFFLINE)
     return (*plain, OFFLINE) if OFFLINE in found else plain
+
+
+def _first_few(scopes: Iterable[str]) -> tuple[str, ...]:
+    """As many as may be asked for, with room for `offline_access`."""
+    kept = list(scopes)
+    while not are_few((*kept, OFFLINE)):
+        kept.pop()
+    return tuple(kept)

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 from strongroom.domain import keys
 from strongroom.domain.errors import Forbidden, NotFound
+from strongroom.domain.rows import texts
 from strongroom.domain.sealing import TeamKeys
 from strongroom.domain.table import Item
 
@@ -43,7 +44,7 @@ class Team:
         return cls(
             id=str(item["team"]),
             active=item["state"] == "active",
-            satellites=frozenset(map(str, _list(item.get("satellites")))),
+            satellites=frozenset(texts(item, "satellites")),
             sealing_keys=TeamKeys.from_item(item),
         )
 
@@ -105,7 +106,7 @@ def speaks_for(host_row: Item | None, team_id: str) -> bool:
     """Whether the operator let this host speak for the team. Patterns are shell-like: `acme`, `acme-*`, `*`."""
     if host_row is None or host_row.get("kind") != "host":
         return False
-    return any(fnmatch.fnmatchcase(team_id, str(pattern)) for pattern in _list(host_row.get("teams")))
+    return any(fnmatch.fnmatchcase(team_id, pattern) for pattern in texts(host_row, "teams"))
 
 
 def admit_satellite(team: Team | None, caller: Caller, known: Mapping[str, object] | None) -> Team:
@@ -123,7 +124,3 @@ def admit_satellite(team: Team | None, caller: Caller, known: Mapping[str, objec
     if known is None:
         raise Forbidden("this IAM role is not registered", code="unknown_caller")
     raise NotFound("not a satellite of this team")
-
-
-def _list(value: object) -> list[object]:
-    return list(value) if isinstance(value, list | tuple) else []

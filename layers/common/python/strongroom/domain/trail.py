@@ -6,7 +6,7 @@ of a network than from the outcome.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -14,17 +14,21 @@ from strongroom.domain.errors import DiscoveryFailed
 
 Document: TypeAlias = Literal["challenge", "resource_metadata", "server_metadata", "legacy_metadata"]
 Outcome: TypeAlias = Literal["ok", "missing", "failed"]
+Question: TypeAlias = Literal["initialize", "tools/list"]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One document that was asked for. `rule` is an id of tests/requirements.toml; `code` says what does not hold."""
+    """One document that was asked for. `rule` is an id of tests/requirements.toml; `code` says what is not there or does not
+    hold. `question`: the method that an MCP server was asked; `issuer`: whose metadata it is, as the resource names them."""
 
     document: Document
     url: str
     rule: str
     outcome: Outcome
     code: str | None = None
+    question: Question | None = None
+    issuer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,27 @@ FINDINGS: Final[Mapping[str, Finding]] = {
 }
 """Every code of `DiscoveryFailed`: what the API's message, the probe and the doctor say, and docs/errors.md."""
 
+GUESSED: Final = "endpoints_guessed"
+UNCHALLENGED: Final = "challenge_missing"
+GREETS_ANYBODY: Final = "hello_without_token"
+
+NOTES: Final[Mapping[str, Finding]] = {
+    GREETS_ANYBODY: Finding(
+        "mcp:D1", "The MCP server wants no token for `initialize`: it is asked for its tools next."
+    ),
+    UNCHALLENGED: Finding(
+        "mcp:D1",
+        "The MCP server wants a token, and its 401 carries no Bearer challenge (RFC 6750 section 3): its metadata is looked"
+        " for at the well-known places.",
+    ),
+    GUESSED: Finding(
+        "mcp:D7",
+        "The MCP server wants a token, and publishes nothing about OAuth: the endpoints are guessed (MCP 2025-03-26), and"
+        " nobody has tried them. What it wants may as well be a key of its own.",
+    ),
+}
+"""What is missing and ends no discovery: codes of the probe and the doctor alone."""
+
 UNANSWERED: Final = frozenset(
     {"mcp_server_unusable", "resource_metadata_unavailable", "server_metadata_unavailable", "discovery_too_long"}
 )
@@ -159,19 +184,49 @@ UNANSWERED: Final = frozenset(
 
 
 def sentence_of(code: str) -> str:
-    """Say what a code of a failed discovery means."""
-    found = FINDINGS.get(code)
+    """Say what a code of a discovery means."""
+    found = FINDINGS.get(code) or NOTES.get(code)
     return found.sentence if found else DiscoveryFailed.sentence
 
 
-def held(document: Document, url: str, *, missing: bool = False) -> Step:
-    """A document that is good, or one without which it goes on."""
-    return Step(document, url, RULES[document], "missing" if missing else "ok")
+def held(
+    document: Document, url: str, lack: str | None = None, question: Question | None = None, issuer: str | None = None
+) -> Step:
+    """A document that is good, or, with a code of `NOTES`, one without which it goes on."""
+    return Step(document, url, RULES[document], "missing" if lack else "ok", lack, question, issuer)
 
 
-def not_held(document: Document, url: str, failure: DiscoveryFailed) -> Step:
+def not_held(
+    document: Document,
+    url: str,
+    failure: DiscoveryFailed,
+    question: Question | None = None,
+    issuer: str | None = None,
+) -> Step:
     """A document that is not there breaks no rule: the next place may have it."""
     code = failure.public_code
     absent = code.endswith("_metadata_missing") or code == "oauth_not_required"
     rule = FINDINGS[code].rule if code in FINDINGS and not absent else RULES[document]
-    return Step(document, url, rule, "missing" if absent else "failed", code)
+    return Step(document, url, rule, "missing" if absent else "failed", code, question, issuer)
+
+
+def wants_token(steps: Sequence[Step]) -> bool | None:
+    """Whether the MCP server asked for a token, whatever came after that; None, if it never gave a usable answer."""
+    answers = [step for step in steps if step.document == "challenge"]
+    match answers[-1:]:
+        case [Step(outcome="ok") | Step(code="challenge_missing")]:
+            return True
+        case [Step(code="oauth_not_required")]:
+            return False
+        case _:
+            return None
+
+
+def is_guessed(steps: Sequence[Step]) -> bool:
+    """Whether nothing was found but the places that old servers used."""
+    return any(step.code == GUESSED for step in steps)
+
+
+def issuer_of(steps: Sequence[Step], code: str) -> str | None:
+    """Whose metadata a discovery failed at with this code, if it came that far."""
+    return next((step.issuer for step in steps if step.issuer and step.code == code), None)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from strongroom.domain import identifiers, keys
 from strongroom.domain.authorization import Authorization
-from strongroom.domain.authorization_request import (
+from strongroom.domain.authorization_response import (
     AuthorizationCode,
     Denied,
     ProviderSaidNo,
@@ -15,12 +15,12 @@ from strongroom.domain.authorization_request import (
     parse_callback_query,
 )
 from strongroom.domain.connection import Connection, Version
-from strongroom.domain.errors import AuthorizationRefused
+from strongroom.domain.errors import AuthorizationRefused, Unavailable
 from strongroom.domain.secret import Secret
-from strongroom.domain.table import Committed, Missing, Put, Write
+from strongroom.domain.table import Change, Committed, Missing, Put, Write
 from strongroom.flows.attempts import fresh_id, noted
-from strongroom.flows.reads import five_reads
-from strongroom.flows.settle import lacks_authority
+from strongroom.flows.authority import lacks_authority
+from strongroom.flows.reads import Reads, five_reads
 from strongroom.ports import Ports
 
 
@@ -74,7 +74,8 @@ def take_answer(ports: Ports, provider_key: str, raw_query: Secret) -> Answered:
         case Denied():
             return _denied(ports, authorization)
         case ProviderSaidNo(error):
-            _commit(ports, (authorization.fail(f"provider_{error}"),))
+            if _commit(ports, (authorization.fail(f"provider_{error}"),)) and error == "invalid_scope":
+                _forget_challenge(ports, authorization)
             return Ended(authorization.id, "failed")
 
 
@@ -120,8 +121,8 @@ def _denied(ports: Ports, authorization: Authorization) -> Answered:
 
 
 def _denial(ports: Ports, authorization: Authorization) -> Put | None:
-    reads = five_reads(ports.table, authorization.team, authorization.user, authorization.installation)
-    present = reads.shared if authorization.sharing == "shared" else reads.own
+    reads = _reads(ports, authorization)
+    present = _present(authorization, reads)
     if lacks_authority(authorization, reads) is not None or (present is not None and present.tokens is not None):
         return None
     now = int(ports.clock.now())
@@ -136,6 +137,25 @@ def _denial(ports: Ports, authorization: Authorization) -> Put | None:
         revocation=authorization.revocation,
     )
     return Put(denied.to_item(), require=present.version.unchanged() if present else Missing())
+
+
+def _forget_challenge(ports: Ports, authorization: Authorization) -> None:
+    """Ask no more for what the MCP server has challenged for, where the provider does not know it: otherwise nobody could
+    reconnect. Not worth failing for."""
+    try:
+        connection = _present(authorization, _reads(ports, authorization))
+        if connection is not None and {*connection.challenged} & {*authorization.scopes}:
+            _commit(ports, (Change(connection.key, connection.version.unchanged(), drop=("challenged_scopes",)),))
+    except Unavailable:
+        ports.journal.note("challenge_not_forgotten")
+
+
+def _reads(ports: Ports, authorization: Authorization) -> Reads:
+    return five_reads(ports.table, authorization.team, authorization.user, authorization.installation)
+
+
+def _present(authorization: Authorization, reads: Reads) -> Connection | None:
+    return reads.shared if authorization.sharing == "shared" else reads.own
 
 
 def _commit(ports: Ports, writes: tuple[Write, ...]) -> bool:

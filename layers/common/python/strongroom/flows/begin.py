@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 from strongroom.domain import identifiers
 from strongroom.domain.authorization import LIFETIME, Authorization
-from strongroom.domain.authorization_request import authorization_url, code_challenge
-from strongroom.domain.by_hand import by_hand
+from strongroom.domain.authorization_request import AuthorizationRequest, authorization_url, code_challenge
+from strongroom.domain.by_hand import ByHand, by_hand
 from strongroom.domain.connection import Destination
 from strongroom.domain.errors import Unavailable
+from strongroom.domain.provider import ProviderClient
 from strongroom.domain.provider_client import KeptClient, must_prove_issuer
 from strongroom.domain.return_to import checked_return_to
 from strongroom.domain.secret import Secret
@@ -27,11 +28,23 @@ ANSWER_WITHIN = 23.0
 
 
 @dataclass(frozen=True, slots=True)
+class _Course:
+    """Who begins, at which provider, as which client of ours, and where the person wants to go afterwards."""
+
+    admitted: Admitted
+    found: Discovered
+    kept: KeptClient
+    entered: ByHand | None
+    return_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
     """What the page shows before the click, and where the click leads."""
 
     authorization: Authorization
     authorization_url: Secret
+    entered: ByHand | None = None
 
 
 def begin(ports: Ports, user: str, team: str, installation: str, return_to: str | None) -> Begun:
@@ -52,22 +65,12 @@ def begin(ports: Ports, user: str, team: str, installation: str, return_to: str 
     until = ports.clock.now() + ANSWER_WITHIN
     found = _with_challenged_scopes(locate(ports, admitted.installation), admitted)
     kept = client_for(ports, admitted.team, admitted.installation, found.provider, found.scopes, user, until)
+    course = _Course(admitted, found, kept, by_hand(admitted.installation), back)
     state, verifier = _secret(ports), _secret(ports)
-    authorization = _authorization(ports, user, admitted, found, kept, state, verifier, back)
+    authorization = _authorization(ports, course, state, verifier)
     _store(ports, authorization)
-    entered = by_hand(admitted.installation)
-    url = authorization_url(
-        found.provider,
-        kept.client,
-        kept.client.redirect_uri,
-        state,
-        code_challenge(verifier),
-        authorization.scopes,
-        found.resource,
-        ports.catalog.entry(found.provider.issuer, found.provider.token_endpoint),
-        entered.parameters if entered else None,
-    )
-    return Begun(authorization, Secret(url))
+    url = authorization_url(_request(ports, course), state, code_challenge(verifier))
+    return Begun(authorization, Secret(url), course.entered)
 
 
 def _with_challenged_scopes(found: Discovered, admitted: Admitted) -> Discovered:
@@ -79,36 +82,43 @@ def _secret(ports: Ports) -> Secret:
     return Secret(identifiers.url_safe(ports.chance.bytes(identifiers.SECRET_BYTES)))
 
 
-def _authorization(
-    ports: Ports,
-    user: str,
-    admitted: Admitted,
-    found: Discovered,
-    kept: KeptClient,
-    state: Secret,
-    verifier: Secret,
-    return_to: str | None,
-) -> Authorization:
-    now, provider, client = int(ports.clock.now()), found.provider, kept.client
-    destination = Destination(
-        issuer=provider.issuer,
+def _request(ports: Ports, course: _Course) -> AuthorizationRequest:
+    found = course.found
+    return AuthorizationRequest(
+        found.provider,
+        course.kept.client,
+        found.scopes,
+        found.resource,
+        ports.catalog.entry(found.provider.issuer, found.provider.token_endpoint),
+        course.entered.parameters if course.entered else {},
+    )
+
+
+def _destination(found: Discovered, client: ProviderClient) -> Destination:
+    return Destination(
+        issuer=found.provider.issuer,
         provider_key=client.provider_key,
         client_generation=client.generation,
         client_id=client.client_id,
-        token_endpoint=provider.token_endpoint,
-        revocation_endpoint=provider.revocation_endpoint,
+        token_endpoint=found.provider.token_endpoint,
+        revocation_endpoint=found.provider.revocation_endpoint,
         resource=found.resource,
     )
+
+
+def _authorization(ports: Ports, course: _Course, state: Secret, verifier: Secret) -> Authorization:
+    admitted, found, kept = course.admitted, course.found, course.kept
+    now, provider = int(ports.clock.now()), found.provider
     unsealed = Authorization(
         id=identifiers.hashed(state.reveal()),
         state="pending",
-        user=user,
+        user=admitted.member.user,
         team=admitted.team.id,
         installation=admitted.installation.id,
         standing=admitted.standing,
         sharing=admitted.installation.sharing,
-        destination=destination,
-        redirect_uri=client.redirect_uri,
+        destination=_destination(found, kept.client),
+        redirect_uri=kept.client.redirect_uri,
         authorization_host=urlsplit(provider.authorization_endpoint).netloc,
         mcp_url=admitted.installation.url,
         scopes=found.scopes,
@@ -118,7 +128,7 @@ def _authorization(
         expires_at=now + LIFETIME,
         verifier=b"",
         revocation=admitted.connection.revocation if admitted.connection else "",
-        return_to=return_to,
+        return_to=course.return_to,
     )
     ring = ports.vault.sealing_ring("authorization", None)
     return unsealed.with_verifier(ring.seal(verifier, unsealed.place("verifier")))

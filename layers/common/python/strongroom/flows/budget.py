@@ -15,6 +15,7 @@ from strongroom.domain.errors import DiscoveryFailed, EgressRefused
 from strongroom.domain.http import Answer, NotSent, Outgoing, Reply
 from strongroom.domain.redirects import onward_url, redirection
 from strongroom.domain.web_url import web_url
+from strongroom.flows.sending import sent
 from strongroom.ports import Clock, Egress
 
 MOST_REQUESTS = 10
@@ -92,15 +93,9 @@ class Budget:
             raise DiscoveryFailed("the server names too many places, or is too slow", code="discovery_too_long")
         self._left, self._due = self._left - 1, step
         within = min(request.within, step - BEFORE_STEP - self._elapsed)
-        answer = self._sent(replace(request, within=within, hops=0))
+        answer = sent(self._egress, replace(request, within=within, hops=0))
         self._book(origin, answer)
         return answer
-
-    def _sent(self, request: Outgoing) -> Answer:
-        try:
-            return self._egress.send(request)
-        except EgressRefused:
-            return NotSent("address_refused")
 
     def _book(self, origin: str, answer: Answer) -> None:
         is_answered = isinstance(answer, Reply) and answer.status < 500

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
-from strongroom.domain import exchange, keys, token_requests
+from strongroom.domain import exchange, keys
 from strongroom.domain.chore import RevocationChore, RevocationOutcome, is_kept_for_other
-from strongroom.domain.connection import Connection, Standing
+from strongroom.domain.connection import Connection
 from strongroom.domain.errors import IntegrityError, NotFound
 from strongroom.domain.installation import Installation
 from strongroom.domain.secret import Secret
+from strongroom.domain.status import standing_of
 from strongroom.domain.team import Member, Team
+from strongroom.domain.token_requests import TokenHint, revocation_request
 from strongroom.flows import clients
 from strongroom.flows.attempts import fresh_id, noted
 from strongroom.flows.reads import all_rows
-from strongroom.flows.sending import sent
+from strongroom.flows.sending import back_channel, sent
 from strongroom.ports import Ports
-
-TokenHint: TypeAlias = Literal["refresh_token", "access_token"]
 
 
 def do_chore(ports: Ports, chore_id: str) -> RevocationOutcome | None:
@@ -74,10 +72,7 @@ def _stands(ports: Ports, connection: Connection, user: str) -> bool:
         return False
     installation = Installation.from_item(found[place])
     member = Member.from_item(found[person]) if person in found else None
-    if (owner.user is None) != (installation.sharing == "shared") or (owner.user is not None and member is None):
-        return False
-    expected = Standing("" if member is None or owner.user is None else member.epoch, installation.binding)
-    return connection.standing == expected
+    return connection.standing == standing_of(owner, installation, member)
 
 
 def _tell_provider(ports: Ports, chore: RevocationChore) -> RevocationOutcome:
@@ -86,12 +81,11 @@ def _tell_provider(ports: Ports, chore: RevocationChore) -> RevocationOutcome:
         return "unsupported"
     team = _team(ports, chore)
     client = clients.known(ports, team.sealing_keys, chore.destination).client
-    entry = ports.catalog.entry(chore.destination.issuer, chore.destination.token_endpoint)
     outcomes: list[RevocationOutcome] = []
     for token, hint in _tokens(ports, team, chore):
-        assertion = clients.assertion_for(ports, client, chore.destination.issuer)
-        request = token_requests.revocation_request(endpoint, client, token, hint, entry, assertion)
-        outcomes.append(exchange.judge_revocation(sent(ports, request)))
+        channel = back_channel(ports, endpoint, client, chore.destination)
+        request = revocation_request(channel, token, hint)
+        outcomes.append(exchange.judge_revocation(sent(ports.egress, request)))
         if outcomes[-1] == "unreachable":
             return "unreachable"
     return outcomes[0]

@@ -7,21 +7,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from strongroom.domain import keys
 from strongroom.domain.client_authentication import PublicKey, assertion_to_sign, key_id, signed
 from strongroom.domain.client_document import Published, client_document
-from strongroom.domain.connection import Connection, Destination, number, optional_number, texts
+from strongroom.domain.connection import Connection, Destination
 from strongroom.domain.errors import NotFound, StoreUnavailable
 from strongroom.domain.exchange import ClientRejected
 from strongroom.domain.json_document import JsonObject
 from strongroom.domain.provider import AUTH_METHODS, AuthMethod, ProviderClient
 from strongroom.domain.provider_client import SOURCES, KeptClient
 from strongroom.domain.renewal import ONE_WRITE
+from strongroom.domain.rows import number, optional_number, texts
 from strongroom.domain.sealing import Place, TeamKeys
 from strongroom.domain.secret import Secret
 from strongroom.domain.table import Change, Item, Key, Put, Query, Value
 from strongroom.flows.attempts import fresh_id, noted
-from strongroom.flows.reads import all_rows
 from strongroom.ports import Ports, Ring
 
 MOST_READ = 100
+MOST_GENERATIONS = 20
 
 
 def secret_place(key: Key) -> Place:
@@ -44,19 +45,19 @@ def known(ports: Ports, team_keys: TeamKeys, destination: Destination) -> KeptCl
 
 def newest(ports: Ports, team_keys: TeamKeys, provider_key: str) -> KeptClient | None:
     """Read the latest generation, live or not."""
-    query = Query("table", keys.provider_client(provider_key, 0).pk, prefix="K#", descending=True, limit=1)
-    row = next(iter(ports.table.query(query).items), None)
+    row = next(iter(generations(ports, provider_key)), None)
     return from_item(ports, team_keys, row) if row is not None else None
 
 
-def generations(ports: Ports, provider_key: str) -> list[Item]:
-    """Read the rows of all generations, newest first, live or not. Nothing is opened."""
-    return all_rows(ports.table, keys.provider_client(provider_key, 0).pk, "K#")[::-1]
+def generations(ports: Ports, provider_key: str) -> Sequence[Item]:
+    """Read the rows of the latest generations, newest first, live or not. Nothing is opened.
 
-
-def said_in_documents(generations: Iterable[Item]) -> frozenset[AuthMethod]:
-    """The methods of authentication that our metadata document for this provider has ever named."""
-    return frozenset(_auth_method(row) for row in generations if row.get("source") == "metadata_document")
+    A bounded number: a provider decides how often we have to register, and anybody may ask for a document.
+    """
+    query = Query(
+        "table", keys.provider_client(provider_key, 0).pk, prefix="K#", descending=True, limit=MOST_GENERATIONS
+    )
+    return ports.table.query(query).items
 
 
 def published(ports: Ports, provider_key: str) -> JsonObject:
@@ -111,7 +112,7 @@ def from_item(ports: Ports, team_keys: TeamKeys, row: Item) -> KeptClient:
         issuer=str(row["issuer"]),
         is_live=row["state"] == "live",
         scopes=texts(row, "scopes"),
-        iss_needed=row.get("iss_needed") is True,
+        unnamed=row.get("scopes_unnamed") is True,
         registered_at=optional_number(row, "registered_at") or 0,
         rejected_at=optional_number(row, "rejected_at"),
     )
@@ -134,7 +135,7 @@ def to_item(kept: KeptClient, team: str, ring: Ring | None, now: int) -> Item:
         "auth_method": client.auth_method,
         "redirect_uri": client.redirect_uri,
         "scopes": list(kept.scopes),
-        "iss_needed": kept.iss_needed,
+        "scopes_unnamed": kept.unnamed or None,
         "registered_at": now,
         "secret_expires_at": client.secret_expires_at,
         "public_key": dict(client.public_key) if client.public_key else None,
@@ -159,11 +160,16 @@ def assertion_for(ports: Ports, client: ProviderClient, issuer: str) -> Secret |
 
 
 def note_rejection(ports: Ports, kept: KeptClient, rejected: ClientRejected, team: str, until: float) -> None:
-    """The provider does not take us for its client: an alarm, and perhaps the end of this generation.
+    """The provider does not take us for its client: perhaps the end of this generation.
+
+    An alarm if nothing but a person can help: a registered client gives way to the next by itself, and any team's provider
+    could ring at will.
 
     It comes last, and only if `until` (epoch seconds) leaves time for it: the next rejection says the same again.
     """
-    ports.journal.alarm("client_rejected", provider_key=kept.client.provider_key, team=team, source=kept.source)
+    heals = kept.source == "registered" and rejected.error == "invalid_client"
+    tell = ports.journal.note if heals else ports.journal.alarm
+    tell("client_rejected", provider_key=kept.client.provider_key, team=team, source=kept.source)
     change = kept.after_rejection(int(ports.clock.now())) if rejected.error == "invalid_client" else None
     if change is None or _is_late(ports, until):
         return

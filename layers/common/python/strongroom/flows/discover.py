@@ -7,13 +7,23 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from strongroom.domain import discovery, probe
-from strongroom.domain.challenge import BearerChallenge
+from strongroom.domain.challenge import BearerChallenge, bearer_challenge
 from strongroom.domain.errors import DiscoveryFailed
 from strongroom.domain.http import Answer, Outgoing, Reply
 from strongroom.domain.policy import Policy
 from strongroom.domain.provider import Provider, Resource
 from strongroom.domain.scope import scopes_to_ask
-from strongroom.domain.trail import UNANSWERED, Document, Step, held, not_held
+from strongroom.domain.trail import (
+    GREETS_ANYBODY,
+    GUESSED,
+    UNANSWERED,
+    UNCHALLENGED,
+    Document,
+    Question,
+    Step,
+    held,
+    not_held,
+)
 from strongroom.domain.web_url import web_url
 from strongroom.flows.budget import Budget
 from strongroom.ports import Clock, Egress, ProviderCatalog
@@ -97,10 +107,11 @@ class _Search:
     def challenge(self) -> BearerChallenge | None:
         """Knock until the server wants a token: at hello, else at the tools, for which it may want one all the same."""
         hello = probe.hello_request(self.mcp_url)
-        greeting = self.looked("challenge", hello, probe.judge_hello, _is_no_401)
+        greeting = self.looked("challenge", hello, probe.judge_hello, _lack_of_challenge, question="initialize")
         if isinstance(greeting, probe.NeedsOAuth):
             return greeting.challenge
-        return self.looked("challenge", probe.list_request(self.mcp_url, greeting), _at_the_tools(greeting))
+        tools = probe.list_request(self.mcp_url, greeting)
+        return self.looked("challenge", tools, _at_the_tools(greeting), _lack_of_challenge, question="tools/list")
 
     def resource_and_provider(self, challenge: BearerChallenge | None) -> tuple[Resource, Provider]:
         places = discovery.resource_metadata_urls(self.mcp_url, challenge, loopback=self.loopback)
@@ -120,7 +131,7 @@ class _Search:
         for issuer in self.issuers(resource):
             try:
                 places = discovery.authorization_server_urls(issuer, loopback=self.loopback)
-                return self.first("server_metadata", places, self.judge_server(issuer))
+                return self.first("server_metadata", places, self.judge_server(issuer), issuer)
             except DiscoveryFailed as failure:
                 failures.append(failure)
         raise discovery.most_telling(failures)
@@ -160,7 +171,7 @@ class _Search:
                 pkce_vouched=self.knows_pkce(origin),
             )
 
-        return self.looked("legacy_metadata", discovery.metadata_request(place), judge, discovery.is_missing)
+        return self.looked("legacy_metadata", discovery.metadata_request(place), judge, _lack_of_metadata)
 
     def knows_pkce(self, issuer: str) -> bool:
         """Whether an admin or our own data says that S256 works there."""
@@ -174,12 +185,14 @@ class _Search:
         of_catalog = frozenset(url.origin for url in endpoints if is_known)
         return of_catalog | (self.ports.policy.origins_beside(home.origin) if home else frozenset())
 
-    def first(self, document: Document, places: Sequence[str], judge: Callable[[Answer], Found]) -> Found:
+    def first(
+        self, document: Document, places: Sequence[str], judge: Callable[[Answer], Found], issuer: str | None = None
+    ) -> Found:
         """Take the first place with a good document; if none has one, report the most telling failure."""
         failures: list[DiscoveryFailed] = []
         for place in places:
             try:
-                return self.looked(document, discovery.metadata_request(place), judge)
+                return self.looked(document, discovery.metadata_request(place), judge, issuer=issuer)
             except DiscoveryFailed as failure:
                 failures.append(failure)
         raise discovery.most_telling(failures)
@@ -189,21 +202,29 @@ class _Search:
         document: Document,
         request: Outgoing,
         judge: Callable[[Answer], Found],
-        is_missing: Callable[[Answer], bool] = lambda _: False,
+        lack: Callable[[Answer], str | None] = lambda _: None,
+        question: Question | None = None,
+        issuer: str | None = None,
     ) -> Found:
-        """Ask, judge, and write down what came of it."""
+        """Ask, judge, and write down what came of it; `lack` names what a good answer lacks."""
         try:
             answer = self.budget.send(request)
             found = judge(answer)
         except DiscoveryFailed as failure:
-            self.trail.append(not_held(document, request.url, failure))
+            self.trail.append(not_held(document, request.url, failure, question, issuer))
             raise
-        self.trail.append(held(document, request.url, missing=is_missing(answer)))
+        self.trail.append(held(document, request.url, lack(answer), question, issuer))
         return found
 
 
-def _is_no_401(answer: Answer) -> bool:
-    return not (isinstance(answer, Reply) and answer.status == 401)
+def _lack_of_challenge(answer: Answer) -> str | None:
+    if not isinstance(answer, Reply) or answer.status != 401:
+        return GREETS_ANYBODY
+    return None if bearer_challenge(answer.headers.get("www-authenticate", ())) else UNCHALLENGED
+
+
+def _lack_of_metadata(answer: Answer) -> str | None:
+    return GUESSED if discovery.is_missing(answer) else None
 
 
 def _at_the_tools(greeting: probe.Greeted | probe.NoHello) -> Callable[[Answer], BearerChallenge | None]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from strongroom.domain import identifiers, keys
-from strongroom.domain.by_hand import ByHand, Entered, accept, by_hand, client_of
+from strongroom.domain.by_hand import ByHand, Entered, by_hand
+from strongroom.domain.by_hand_rules import accept, client_of
 from strongroom.domain.connection import Connection
 from strongroom.domain.destinations import judge
 from strongroom.domain.errors import Conflict, Forbidden
@@ -57,7 +59,7 @@ def install(ports: Ports, user: str, team: str, wanted: Wanted) -> Listed:
         NotFound: If the person is not a member.
         Forbidden: If the person is not an admin.
         EgressRefused: If the URL may not be called.
-        InvalidRequest, DiscoveryFailed: If what was entered may not be used; see `by_hand.accept`.
+        InvalidRequest, DiscoveryFailed: If what was entered may not be used; see `by_hand_rules.accept`.
         Conflict: `name_taken` or `draft_used`.
         KeysUnavailable: If a client secret cannot be sealed just now.
     """
@@ -123,6 +125,7 @@ def _told(ports: Ports, user: str, new: Installation, entered: ByHand | None) ->
         token_endpoint=ends.token if ends else None,
         revocation_endpoint=ends.revocation if ends else None,
         pkce_unlisted=entered.pkce_unlisted or None if entered else None,
+        parameters=urlencode(entered.parameters) or None if entered else None,
     )
 
 

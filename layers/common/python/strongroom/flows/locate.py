@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from strongroom.domain import probe
-from strongroom.domain.by_hand import ByHand, by_hand, provider_of
+from strongroom.domain.by_hand import ByHand, by_hand
+from strongroom.domain.by_hand_rules import provider_of
 from strongroom.domain.catalog import Endpoints
 from strongroom.domain.errors import DiscoveryFailed
 from strongroom.domain.installation import Installation

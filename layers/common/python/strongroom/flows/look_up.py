@@ -19,7 +19,7 @@ from strongroom.flows.reads import Admitted, five_reads
 from strongroom.ports import Ports
 
 if TYPE_CHECKING:
-    from strongroom.flows.renew import Renewal
+    from strongroom.domain.renewal_outcome import Outcome
 
 ANSWER_WITHIN = 22.0
 FIRST_PAUSE = 0.2
@@ -77,14 +77,14 @@ def look_up(ports: Ports, ask: Ask) -> Released:
     until = started + ANSWER_WITHIN
     admitted = _after_rejection(ports, ask, admit(ports, ask))
     pause = FIRST_PAUSE
-    outcome: Renewal | None = None
+    outcome: Outcome | None = None
     while True:
         match decide(admitted.connection, admitted.standing, ask.wish, ports.clock.now()):
             case PersonMustAct(reason):
                 raise person_must_act(ports, ask, admitted, reason)
             case HandOut(connection):
                 return _release(ports, ask, admitted, connection)
-            case Renew(connection, good_enough, _):
+            case Renew(connection, good_enough):
                 # Most look-ups renew nothing, and a cold one waits for every import.
                 from strongroom.flows import on_demand
 
@@ -151,6 +151,15 @@ def person_must_act(
     ports: Ports, ask: Ask, admitted: Admitted, reason: str, kind: type[AuthorizationRequired] = AuthorizationRequired
 ) -> AuthorizationRequired:
     """Say who has to do what, with a link into the web client for whoever can; written down first."""
+    note_not_released(ports, ask, reason)
+    shared = admitted.installation.sharing == "shared"
+    if shared and not admitted.member.is_admin:
+        return kind("an admin has to connect", reason="admin_must_connect")
+    link = ports.policy.connect_link(ask.team, ask.installation)
+    return kind("a person has to connect", reason=reason, link=link)
+
+
+def note_not_released(ports: Ports, ask: Ask, reason: str) -> None:
     ports.journal.note(
         "token_not_released",
         caller=str(ask.caller),
@@ -159,11 +168,6 @@ def person_must_act(
         installation=ask.installation,
         reason=reason,
     )
-    shared = admitted.installation.sharing == "shared"
-    if shared and not admitted.member.is_admin:
-        return kind("an admin has to connect", reason="admin_must_connect")
-    link = ports.policy.connect_link(ask.team, ask.installation)
-    return kind("a person has to connect", reason=reason, link=link)
 
 
 def _release(ports: Ports, ask: Ask, admitted: Admitted, connection: Connection) -> Released:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from strongroom.domain import keys
-from strongroom.domain.connection import number
 from strongroom.domain.errors import Conflict, NotFound
-from strongroom.domain.table import Change, Check, Committed, Is, Item, Missing, Put, Write, every
+from strongroom.domain.rows import number, texts
+from strongroom.domain.table import Change, Check, Committed, Is, Item, Key, Missing, Put, Write, every
 from strongroom.domain.team import Caller, Role, new_member, new_team, speaks_for
 from strongroom.flows.attempts import fresh_id, in_a_few_attempts, noted
 from strongroom.ports import Ports
@@ -27,7 +29,7 @@ def put_member(ports: Ports, host: Caller, team: str, user: str, role: Role | No
 
     def attempt() -> bool:
         found = ports.table.read((keys.team(team), keys.member(team, user)))
-        writes = _member_writes(ports, found.get(keys.team(team)), found.get(keys.member(team, user)), team, user, role)
+        writes = _member_writes(ports, found, team, user, role)
         if not writes:
             return True
         told = noted(ports, team, "member_put", str(host), user=user, role=role)
@@ -37,8 +39,9 @@ def put_member(ports: Ports, host: Caller, team: str, user: str, role: Role | No
 
 
 def _member_writes(
-    ports: Ports, team_row: Item | None, row: Item | None, team: str, user: str, role: Role | None
+    ports: Ports, found: Mapping[Key, Item], team: str, user: str, role: Role | None
 ) -> tuple[Write, ...]:
+    team_row, row = found.get(keys.team(team)), found.get(keys.member(team, user))
     if team_row is not None and team_row["state"] != "active":
         raise NotFound("the team was deleted, and its id is never used again")
     active = row is not None and row["state"] == "active"
@@ -120,18 +123,4 @@ def _admit_host(ports: Ports, host: Caller, team: str) -> None:
 
 
 def _satellites(row: Item) -> frozenset[str]:
-    value = row.get("satellites")
-    return frozenset(map(str, value)) if isinstance(value, list | tuple) else frozenset()
-
-
-def operators_host_row(host: Caller, patterns: list[str]) -> Item:
-    """Make the row with which an operator lets a host speak for teams. Only an operator writes it."""
-    key = keys.caller(host.account, host.role_id)
-    return {
-        "PK": key.pk,
-        "SK": key.sk,
-        "kind": "host",
-        "account": host.account,
-        "role_id": host.role_id,
-        "teams": patterns,
-    }
+    return frozenset(texts(row, "satellites"))

@@ -11,7 +11,7 @@ from strongroom.domain.destinations import judge
 from strongroom.domain.errors import DiscoveryFailed, Forbidden
 from strongroom.domain.policy import Policy
 from strongroom.domain.provider import Provider, drafted_key
-from strongroom.domain.trail import Step
+from strongroom.domain.trail import GUESSED, Step, is_guessed, issuer_of, wants_token
 from strongroom.flows.attempts import fresh_id
 from strongroom.flows.discover import Discovered, Reach, discover
 from strongroom.flows.reads import team_and_member
@@ -22,7 +22,7 @@ Registration: TypeAlias = Literal["metadata_document", "dynamic", "by_hand"]
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What was found. `code` says what keeps us from connecting; None: nothing does."""
+    """What was found. `code` says what keeps us from connecting, or that nobody can know; None: nothing does."""
 
     url: str
     steps: tuple[Step, ...]
@@ -32,9 +32,19 @@ class Examined:
     registration: Registration | None = None
 
     @property
-    def requires_oauth(self) -> bool:
-        """Whether the server asked for a token, whatever came after that."""
-        return any(step.document == "challenge" and step.outcome == "ok" for step in self.steps)
+    def requires_oauth(self) -> bool | None:
+        """Whether the server asked for a token, whatever came after that; None, if it never gave a usable answer."""
+        return wants_token(self.steps)
+
+    @property
+    def connects(self) -> bool | None:
+        """Whether people could connect as it is; None, if that is found out by trying alone."""
+        return None if self.code == GUESSED else self.code is None
+
+    @property
+    def issuer(self) -> str | None:
+        """Who gives tokens for it, or whose metadata cannot be used, as far as the server says."""
+        return self.found.provider.issuer if self.found else issuer_of(self.steps, self.code or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,7 @@ def probe(ports: Ports, user: str, team: str, url: str) -> Probed:
     Raises:
         NotFound: If the person is not a member. Nothing was asked of any server.
         Forbidden: If the person is not an admin. Nothing was asked of any server.
-        EgressRefused: If the URL may not be called.
+        EgressRefused: If the URL may not be called; of the class that says which part of it is against the rules.
     """
     _, member = team_and_member(ports.table, team, user)
     if not member.is_admin:
@@ -71,7 +81,8 @@ def examine(ports: Reach, url: str) -> Examined:
         return Examined(url, tuple(trail), failure.public_code)
     entry = ports.catalog.entry(found.provider.issuer, found.provider.token_endpoint)
     way, code = _way(found.provider, entry, ports.policy)
-    return Examined(url, tuple(trail), code, found, entry, way)
+    untried = GUESSED if is_guessed(trail) else None
+    return Examined(url, tuple(trail), code or untried, found, entry, way)
 
 
 def _way(provider: Provider, entry: CatalogEntry, policy: Policy) -> tuple[Registration | None, str | None]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from strongroom.domain import keys, registration
 from strongroom.domain.by_hand import by_hand
-from strongroom.domain.connection import number, texts
 from strongroom.domain.errors import DiscoveryFailed, NotFound, StoreUnavailable, Unavailable
 from strongroom.domain.http import Answer
 from strongroom.domain.installation import Installation
-from strongroom.domain.provider import AuthMethod, Provider, ProviderClient, provider_key
-from strongroom.domain.provider_client import KeptClient, together
+from strongroom.domain.provider import AuthMethod, Provider, ProviderClient, document_key, provider_key
+from strongroom.domain.provider_client import KeptClient
+from strongroom.domain.rows import number
 from strongroom.domain.sealing import TeamKeys
 from strongroom.domain.table import Below, Committed, Is, Item, Missing, Put, Remove, either
 from strongroom.domain.team import Team
@@ -59,12 +58,22 @@ def client_for(
     entered = by_hand(installation)
     if entered is not None:
         return _entered(ports, team, entered.provider_key, provider)
-    wanted = _Wanted(team.id, provider, provider_key(team.id, provider.issuer), scopes, user, until)
+    key = provider_key(team.id, provider.issuer)
+    wanted = _Wanted(team.id, provider, key, tuple(scopes), user, until)
+    return _present(ports, wanted) or _by_the_best_way(ports, wanted)
+
+
+def _by_the_best_way(ports: Ports, wanted: _Wanted) -> KeptClient:
+    """A client by document has a key, and with it a callback URL, of its own."""
+    provider = wanted.provider
+    way = registration.choose(provider, ports.catalog.entry(provider.issuer, provider.token_endpoint), ports.policy)
+    if isinstance(way, registration.ByDocument):
+        wanted = replace(wanted, key=document_key(wanted.team, provider.issuer, way.method))
     while True:
-        found = _present(ports, wanted, clients.generations(ports, wanted.key)) or _next(ports, wanted)
+        found = _present(ports, wanted) or _next(ports, wanted, way)
         if found is not None:
             return found
-        if ports.clock.now() >= until:
+        if ports.clock.now() >= wanted.until:
             raise Unavailable("another flow is registering", retry_after=5)
         ports.clock.wait(0.2 + 0.2 * fraction(ports))
 
@@ -76,17 +85,13 @@ def _entered(ports: Ports, team: Team, key: str, provider: Provider) -> KeptClie
     return kept
 
 
-def _present(ports: Ports, wanted: _Wanted, generations: Sequence[Item]) -> KeptClient | None:
-    """The newest generation, if it will do. One by document must be what the document would say now; a registered one goes
-    on serving, whatever else the provider takes."""
-    if not generations:
-        return None
-    kept = clients.from_item(ports, _sealing_keys(ports, wanted), generations[0])
-    if not kept.serves(wanted.scopes, ports.policy.redirect_uri(wanted.key), int(ports.clock.now())):
-        return None
-    if kept.source != "metadata_document":
-        return kept
-    return kept if _way(ports, wanted, generations) == registration.ByDocument(kept.client.auth_method) else None
+def _present(ports: Ports, wanted: _Wanted) -> KeptClient | None:
+    """The newest generation that will do. A registered client goes on serving, whatever else the provider takes now."""
+    redirect_uri, now = ports.policy.redirect_uri(wanted.key), int(ports.clock.now())
+    live = [row for row in clients.generations(ports, wanted.key) if row["state"] == "live"]
+    team_keys = _sealing_keys(ports, wanted) if live else None
+    found = (clients.from_item(ports, team_keys, row) for row in live if team_keys is not None)
+    return next((kept for kept in found if kept.serves(wanted.scopes, redirect_uri, now)), None)
 
 
 def _sealing_keys(ports: Ports, wanted: _Wanted) -> TeamKeys:
@@ -98,20 +103,13 @@ def _sealing_keys(ports: Ports, wanted: _Wanted) -> TeamKeys:
     return Team.from_item(row).sealing_keys
 
 
-def _way(ports: Ports, wanted: _Wanted, generations: Sequence[Item]) -> registration.Way:
-    provider = wanted.provider
-    entry = ports.catalog.entry(provider.issuer, provider.token_endpoint)
-    return registration.choose(provider, entry, ports.policy, clients.said_in_documents(generations))
-
-
-def _next(ports: Ports, wanted: _Wanted) -> KeptClient | None:
+def _next(ports: Ports, wanted: _Wanted, way: registration.Way) -> KeptClient | None:
     """Make the next generation, or have it from who has just made it; None while somebody else is at it."""
     lease = fresh_id(ports)
     if not _lease(ports, wanted.key, lease):
         return None
     try:
-        generations = clients.generations(ports, wanted.key)
-        return _present(ports, wanted, generations) or _make(ports, wanted, generations)
+        return _present(ports, wanted) or _make(ports, wanted, way)
     finally:
         _give_back(ports, wanted.key, lease)
 
@@ -138,19 +136,19 @@ def _give_back(ports: Ports, key: str, lease: str) -> None:
         ports.journal.note("registration_lease_left")
 
 
-def _make(ports: Ports, wanted: _Wanted, generations: Sequence[Item]) -> KeptClient | None:
-    """Make the generation after these; None if somebody else has made it meanwhile.
+def _make(ports: Ports, wanted: _Wanted, way: registration.Way) -> KeptClient | None:
+    """Make the next generation; None if somebody else has made it meanwhile.
 
     What it is sealed under is fetched first: a client whose secret is lost is a stray one.
     """
     ring = ports.vault.sealing_ring("installation", _sealing_keys(ports, wanted))
-    said = clients.said_in_documents(generations)
-    following = number(generations[0], "generation") + 1 if generations else 1
-    match _way(ports, wanted, generations):
+    earlier = clients.generations(ports, wanted.key)
+    following = number(earlier[0], "generation") + 1 if earlier else 1
+    match way:
         case registration.ByDocument(method):
-            kept = _document(ports, wanted, method, following, iss_needed="none" in {*said, method})
+            kept = _document(ports, wanted, method, following)
         case registration.ByRegistration(method):
-            kept = _registered(ports, wanted, method, following, _scopes(wanted, generations))
+            kept = _registered(ports, wanted, method, following)
     now = int(ports.clock.now())
     kept = replace(kept, registered_at=now)
     told = noted(ports, wanted.team, "registered", wanted.user, issuer=kept.issuer, generation=following)
@@ -158,11 +156,7 @@ def _make(ports: Ports, wanted: _Wanted, generations: Sequence[Item]) -> KeptCli
     return kept if isinstance(ports.table.commit((row, told), fresh_id(ports)), Committed) else None
 
 
-def _scopes(wanted: _Wanted, generations: Sequence[Item]) -> tuple[str, ...]:
-    return together(texts(generations[0], "scopes") if generations else (), wanted.scopes)
-
-
-def _document(ports: Ports, wanted: _Wanted, method: AuthMethod, generation: int, *, iss_needed: bool) -> KeptClient:
+def _document(ports: Ports, wanted: _Wanted, method: AuthMethod, generation: int) -> KeptClient:
     """A client by metadata document, with a key of its own where the provider takes signatures: no request is needed."""
     secret, public = ports.signer.make(ports.chance.bytes(SEED_BYTES)) if method == "private_key_jwt" else (None, None)
     client = ProviderClient(
@@ -174,25 +168,29 @@ def _document(ports: Ports, wanted: _Wanted, method: AuthMethod, generation: int
         redirect_uri=ports.policy.redirect_uri(wanted.key),
         public_key=public,
     )
-    return KeptClient(client, "metadata_document", wanted.provider.issuer, iss_needed=iss_needed)
+    return KeptClient(client, "metadata_document", wanted.provider.issuer)
 
 
-def _registered(
-    ports: Ports, wanted: _Wanted, method: AuthMethod, generation: int, scopes: tuple[str, ...]
-) -> KeptClient:
-    """Ask to be registered for these scopes; if the provider does not take them from us, once more without any.
+def _registered(ports: Ports, wanted: _Wanted, method: AuthMethod, generation: int) -> KeptClient:
+    """Ask to be registered for the scopes that are wanted; if the provider does not take them, once more without any.
 
     Some servers refuse scopes in a registration, others every scope later that was not named in it (RFC 7591 §2).
+
+    Raises:
+        DiscoveryFailed: Among others `registration_unusable`, if the secret ends before an authorization could.
     """
-    redirect_uri = ports.policy.redirect_uri(wanted.key)
-    answer = _asked(ports, wanted, method, scopes)
-    if scopes and registration.may_dislike_scopes(answer):
-        scopes = ()
-        answer = _asked(ports, wanted, method, scopes)
+    answer, unnamed = _asked(ports, wanted, method, wanted.scopes), False
+    if wanted.scopes and registration.may_dislike_scopes(answer):
+        answer, unnamed = _asked(ports, wanted, method, ()), True
     client = registration.judge_registration(
-        answer, asked=method, provider_key=wanted.key, generation=generation, redirect_uri=redirect_uri
+        answer,
+        asked=method,
+        provider_key=wanted.key,
+        generation=generation,
+        redirect_uri=ports.policy.redirect_uri(wanted.key),
     )
-    return KeptClient(client, "registered", wanted.provider.issuer, scopes=scopes)
+    registration.require_a_life(client, ports.clock.now())
+    return KeptClient(client, "registered", wanted.provider.issuer, scopes=wanted.scopes, unnamed=unnamed)
 
 
 def _asked(ports: Ports, wanted: _Wanted, method: AuthMethod, scopes: tuple[str, ...]) -> Answer:

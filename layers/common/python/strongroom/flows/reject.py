@@ -10,7 +10,7 @@ from strongroom.domain.errors import AuthorizationRequired, InsufficientScope, U
 from strongroom.domain.step_up import asks_for_more, is_of_an_older_grant, lies_above
 from strongroom.domain.table import Change
 from strongroom.flows.attempts import fresh_id
-from strongroom.flows.look_up import Ask, Released, admit, look_up, person_must_act
+from strongroom.flows.look_up import Ask, Released, admit, look_up, note_not_released, person_must_act
 from strongroom.flows.reads import Admitted
 from strongroom.ports import Ports
 
@@ -70,12 +70,5 @@ def _remember(ports: Ports, connection: Connection, wanted: tuple[str, ...]) -> 
 
 def _of_no_use(ports: Ports, ask: Ask, reason: str, why: str) -> AuthorizationRequired:
     """Say that this person cannot help: there is no link, since consenting again would end where this began."""
-    ports.journal.note(
-        "token_not_released",
-        caller=str(ask.caller),
-        team=ask.team,
-        user=ask.user,
-        installation=ask.installation,
-        reason=reason,
-    )
+    note_not_released(ports, ask, reason)
     return InsufficientScope(why, reason=reason)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 from strongroom.domain.chore import RevocationChore
 from strongroom.domain.connection import Connection, Owner, Version
 from strongroom.domain.errors import QueueUnavailable
 from strongroom.domain.status import Status, derive
 from strongroom.domain.table import Committed, Missing, Put
 from strongroom.flows.attempts import fresh_id, in_a_few_attempts, noted
+from strongroom.flows.messages import chore_message
 from strongroom.flows.reads import Admitted, five_reads
-from strongroom.ports import Message, Ports
+from strongroom.ports import Ports
 
 
 def revoke(ports: Ports, user: str, team: str, installation: str) -> Status:
@@ -68,7 +67,3 @@ def nudge(ports: Ports, chore: str) -> None:
         ports.queues.chore.send([chore_message(chore)])
     except QueueUnavailable:
         ports.journal.note("chore_not_queued")
-
-
-def chore_message(chore: str) -> Message:
-    return Message(json.dumps({"form": 1, "chore": chore}))

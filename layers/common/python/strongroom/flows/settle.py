@@ -14,12 +14,13 @@ from strongroom.domain import keys
 from strongroom.domain.authorization import Authorization
 from strongroom.domain.chore import RevocationChore
 from strongroom.domain.connection import Connection
-from strongroom.domain.errors import Conflict, InvalidRequest, QueueUnavailable, StoreUnavailable
+from strongroom.domain.errors import InvalidRequest, QueueUnavailable, StoreUnavailable
 from strongroom.domain.renewal import COMMIT
 from strongroom.domain.rescue import CompletionResult, RenewalResult, Rescued
-from strongroom.domain.table import Check, Committed, Condition, Is, Item, Missing, Put, Refused, Write, every
+from strongroom.domain.table import Committed, Condition, Item, Missing, Put, Refused, Write
 from strongroom.flows.attempts import fraction, fresh_id, noted
-from strongroom.flows.reads import Reads, five_reads
+from strongroom.flows.authority import authority_checks, lacks_authority, refusal_record
+from strongroom.flows.reads import five_reads
 from strongroom.ports import Message, Ports
 
 
@@ -194,37 +195,6 @@ def _refuse(ports: Ports, result: CompletionResult, authorization: Authorization
     return Discarded(why)
 
 
-def refusal_record(ports: Ports, authorization: Authorization, why: str) -> Put:
-    """Tell that a completion was refused, for a reason that is a stable code of ours."""
-    by = authorization.user
-    where = authorization.installation
-    return noted(ports, authorization.team, "completion_refused", by, why=why, installation=where)
-
-
-def lacks_authority(authorization: Authorization, reads: Reads) -> str | None:
-    """Say why this person may not, or no longer, finish this authorization; None if they may.
-
-    Checked before the code is redeemed and again, in the transaction's own conditions, when the tokens are stored.
-    """
-    if reads.team is None or not reads.team.active or reads.member is None or reads.installation is None:
-        return "no_longer_member"
-    shared = authorization.sharing == "shared"
-    if not shared and reads.member.epoch != authorization.standing.epoch:
-        return "no_longer_member"
-    if shared and not reads.member.is_admin:
-        return "no_longer_admin"
-    if reads.installation.binding != authorization.standing.binding:
-        return "installation_changed"
-    if not reads.installation.enabled:
-        return "disabled_meanwhile"
-    present = reads.shared if shared else reads.own
-    if authorization.revocation != (present.revocation if present else ""):
-        return "revoked_meanwhile"
-    if present is not None and authorization.begun_at < present.begun_at:
-        return "newer_grant"
-    return None
-
-
 def _completion_writes(
     ports: Ports, result: CompletionResult, authorization: Authorization, present: Connection | None
 ) -> tuple[Write, ...]:
@@ -240,26 +210,11 @@ def _completion_writes(
         provider=authorization.authorization_host,
     )
     return (
-        *_authority_checks(authorization),
+        *authority_checks(authorization),
         Put(_row_to_store(ports, result, present), require=_as_read(present)),
         authorization.step("completed", "code", "verifier"),
         told,
         *((replaced.to_put(ports.policy),) if replaced else ()),
-    )
-
-
-def _authority_checks(authorization: Authorization) -> tuple[Check, ...]:
-    user, team = authorization.user, authorization.team
-    member = [Is("state", "active")]
-    if authorization.sharing == "shared":
-        member.append(Is("role", "team_admin"))
-    else:
-        member.append(Is("epoch", authorization.standing.epoch))
-    installed = every(Is("binding", authorization.standing.binding), Is("enabled", True))
-    return (
-        Check(keys.team(team), Is("state", "active")),
-        Check(keys.member(team, user), every(*member)),
-        Check(keys.installation(team, authorization.installation), installed),
     )
 
 
@@ -271,13 +226,3 @@ def _row_to_store(ports: Ports, result: CompletionResult, present: Connection | 
 
 def _as_read(present: Connection | None) -> Condition:
     return Missing() if present is None else present.version.unchanged()
-
-
-def end(ports: Ports, authorization: Authorization, error: str) -> None:
-    """End an authorization with a stable code of ours.
-
-    Raises:
-        Conflict: If it has moved on meanwhile.
-    """
-    if not isinstance(ports.table.commit((authorization.fail(error),), fresh_id(ports)), Committed):
-        raise Conflict("the authorization has moved on", code="authorization_moved_on")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from strongroom.domain import keys
 from strongroom.domain.connection import Version
 from strongroom.domain.table import Item, Key, Query
-from strongroom.flows.revoke import chore_message
+from strongroom.flows.messages import chore_message, renewal_message, sweep_message
 from strongroom.ports import Message, Ports
 
 MOST_PER_SHARD = 5000
@@ -16,9 +14,8 @@ PAGE = 100
 
 def tick(ports: Ports) -> int:
     """Ask for one sweep of each shard. A repeated, late or missed tick does no harm: what is due stays due."""
-    shards = [Message(json.dumps({"form": 1, "shard": number})) for number in range(ports.policy.shards)]
-    ports.queues.sweep.send(shards)
-    return len(shards)
+    ports.queues.sweep.send([sweep_message(shard) for shard in range(ports.policy.shards)])
+    return ports.policy.shards
 
 
 def sweep_shard(ports: Ports, shard: int) -> int:
@@ -52,6 +49,4 @@ def _renewal(item: Item) -> Message | None:
     number = item.get("n")
     if item.get("kind") != "connection" or keys.parse_connection(key) is None or not isinstance(number, int):
         return None
-    version = Version(str(item["grant"]), number)
-    body = {"form": 1, "pk": key.pk, "sk": key.sk, "version": str(version)}
-    return Message(json.dumps(body), group=str(item.get("provider_key") or "none"))
+    return renewal_message(key, Version(str(item["grant"]), number), str(item.get("provider_key") or "none"))

@@ -10,11 +10,12 @@ from strongroom.domain import keys
 from strongroom.domain.connection import Connection, Owner, Standing
 from strongroom.domain.installation import Installation
 from strongroom.domain.policy import DAY
-from strongroom.domain.status import person_must_act, standing_now
+from strongroom.domain.renewal_outcome import Outcome, Unclear, Waiting
+from strongroom.domain.status import person_must_act, standing_of
 from strongroom.domain.table import Below, Change, Item, Key, every
 from strongroom.domain.team import Member, Team
-from strongroom.flows import renew
 from strongroom.flows.attempts import fresh_id
+from strongroom.flows.renew import renew
 from strongroom.ports import Ports
 
 WORK_WITHIN = 23.0
@@ -57,7 +58,7 @@ def renew_one(ports: Ports, key: Key, version: str, receives: int) -> Worked:
         return _dropped(ports, "other_version")
     if team is None or obstacle:
         return _left_for_a_day(ports, connection, obstacle)
-    outcome = renew.renew(ports, team, connection, "schedule", started + WORK_WITHIN)
+    outcome = renew(ports, team, connection, "schedule", started + WORK_WITHIN)
     return _told(ports, outcome, receives)
 
 
@@ -66,13 +67,13 @@ def _dropped(ports: Ports, why: str) -> Done:
     return Done(why)
 
 
-def _told(ports: Ports, outcome: renew.Renewal, receives: int) -> Worked:
+def _told(ports: Ports, outcome: Outcome, receives: int) -> Worked:
     match outcome:
-        case renew.Unclear(until, True):
+        case Unclear(until, again=True):
             return LookAgain(max(1, until - int(ports.clock.now())))
-        case renew.Waiting(until) if receives <= MOST_WAITS:
+        case Waiting(until) if receives <= MOST_WAITS:
             return LookAgain(max(1, until - int(ports.clock.now())))
-        case renew.Unclear() | renew.Waiting():
+        case Unclear() | Waiting():
             return Done("left_for_the_next_tick")
         case _:
             return Done(type(outcome).__name__.lower())
@@ -92,7 +93,7 @@ def _read_anew(ports: Ports, key: Key) -> tuple[Team | None, Connection, str] | 
         return _dropped(ports, "gone")
     if team is None or not team.active or installation is None or not installation.enabled:
         return team, connection, "gone"
-    expected = _expected(where, installation, Member.from_item(rows[3]) if rows[3] else None)
+    expected = standing_of(where, installation, Member.from_item(rows[3]) if rows[3] else None)
     if expected is None or _stands_against(connection, expected, int(ports.clock.now())):
         return team, connection, "not_usable"
     return team, connection, ""
@@ -109,14 +110,6 @@ def _left_for_a_day(ports: Ports, connection: Connection, why: str) -> Done:
 def _stands_against(connection: Connection, expected: Standing, now: int) -> bool:
     """A rejected connection keeps its tokens and is renewed; anything else that a person must mend is not."""
     return person_must_act(connection, expected, now) not in (None, "rejected")
-
-
-def _expected(owner: Owner, installation: Installation, member: Member | None) -> Standing | None:
-    if owner.user is None:
-        return Standing("", installation.binding) if installation.sharing == "shared" else None
-    if member is None or installation.sharing == "shared":
-        return None
-    return standing_now(installation, member)
 
 
 def _read(ports: Ports, owner: Owner) -> list[Item | None]:
