@@ -56,7 +56,7 @@ def row(stem: str, entry: CatalogEntry) -> tuple[str, ...]:
         _listed(f"`{method}`" for method in entry.authenticating.methods) or "as its metadata says, by hand Basic",
         _listed((*_naming(entry), *_asking(entry.asking), *_bodies(entry), *_reading(entry.reading))) or "–",
         _listed(_refreshing(entry.refreshing)) or "not documented",
-        _revocation(entry, assumed="ends" not in shown.get("revoking", {})),
+        _revocation(entry),
         _listed((f"[page]({entry.documentation})", *_doubts(entry, claims(shown)))),
         str(entry.verified),
     )
@@ -99,10 +99,11 @@ def _refreshing(refreshing: Refreshing) -> list[str]:
     return found + ([f"{_span(refreshing.idle)} unused"] if refreshing.idle else [])
 
 
-def _revocation(entry: CatalogEntry, assumed: bool) -> str:
+def _revocation(entry: CatalogEntry) -> str:
     if entry.endpoints is not None and entry.endpoints.revocation is None:
         return "none"
-    return {"token": "ends the sign-in", "grant": "ends the grant"}[entry.revoking.ends] + " (assumed)" * assumed
+    known = {"token": "ends the sign-in", "grant": "ends the grant", None: "ends the grant (assumed)"}
+    return known[entry.revoking.ends]
 
 
 def _doubts(entry: CatalogEntry, said: set[str]) -> list[str]:

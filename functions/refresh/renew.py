@@ -55,10 +55,17 @@ def renew(wired: Wired, message: Delivered) -> bool:
 
 def store(wired: Wired, message: Delivered) -> bool:
     """Store a rescued result. While it is young it comes back at once: it has to be in the table before a second look
-    sends the token that it replaces."""
-    result = rescue.decode(message.body)
+    sends the token that it replaces.
+
+    What cannot be read may be a grant all the same, written by another release: an alarm, and it comes back until it is
+    put aside on the dead-letter queue. It is never dropped.
+    """
     try:
+        result = rescue.decode(message.body)
         settle_patiently(wired.ports, result, wired.ports.clock.now() + RESCUE_WITHIN)
+    except InvalidRequest:
+        wired.ports.journal.alarm("rescue_unreadable", message=message.id)
+        return False
     except StoreUnavailable:
         if message.receives <= HURRIED_DELIVERIES:
             return _postponed(wired, wired.ports.queues.rescue, message, 1)

@@ -180,8 +180,8 @@ class Journey(Scene):
         return Holds("the server was told (RFC 7009), and takes neither token any more")
 
     def replaced(self) -> Outcome:
-        """The grant of before the step-up. Where it was another client's, it is revoked; where the client is the same,
-        Strongroom forgets its token, trusting that at most servers the end of one grant is the end of all."""
+        """The grant of before the step-up. Where it was another client's, it was revoked at once; where the client is the
+        same, at most servers it ended with its successor. Where it did not, the next tick tells the server of it."""
         exchanges = self.exchanges("authorization_code", "refresh_token")
         last = next(number for number, one in enumerate(exchanges) if _is_code(one) and number > 0) - 1
         if not offers_refresh(self.standing.metadata):
@@ -191,7 +191,9 @@ class Journey(Scene):
             return Noted("cannot be tried: only who has our key can use a refresh token")
         if _is_dead(answer):
             return Holds("is dead too")
-        return Noted("still lives at the server: its refresh token was forgotten, not revoked")
+        return Noted(
+            "still lives at the server for now: the revocation woke its chore, and the next tick tells the server"
+        )
 
     def _expect_refresh_token_is_dead(self, newest: Exchange) -> None:
         answer = self.attempt(newest) if "refresh_token" in newest.given else None

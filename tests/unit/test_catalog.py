@@ -383,9 +383,9 @@ def test_two_providers_do_not_vouch_for_each_other() -> None:
     )
 
 
-def test_of_an_unlisted_provider_the_rules_hold_and_the_worst_is_assumed() -> None:
+def test_of_an_unlisted_provider_the_rules_hold_and_nothing_is_relied_upon() -> None:
     assert not STRICT.is_listed
-    assert (STRICT.asking.resource, STRICT.asking.pkce_unlisted, STRICT.revoking.ends) == (True, False, "grant")
+    assert (STRICT.asking.resource, STRICT.asking.pkce_unlisted, STRICT.revoking.ends) == (True, False, None)
     assert (STRICT.refreshing.idle, STRICT.refreshing.reuse_detected, STRICT.reading.never_expires) == (
         None,
         None,

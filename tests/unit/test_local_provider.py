@@ -23,7 +23,7 @@ from tests.unit.provider_world import CALLBACK, World, refused
         ({"redirect_uris": [CALLBACK], "client_name": ""}, "invalid_client_metadata"),
     ],
 )
-def test_a_registration_that_breaks_a_rule_isrefused(metadata: object, code: str) -> None:
+def test_a_registration_that_breaks_a_rule_is_refused(metadata: object, code: str) -> None:
     refused(code, lambda: World().clients.register(metadata))
 
 
@@ -47,7 +47,7 @@ def test_basic_credentials_have_to_be_form_encoded() -> None:
     refused("invalid_client", lambda: world.clients.authenticate(_basic(client.client_id, plain), {}))
 
 
-def test_basic_with_a_client_id_in_the_body_isrefused() -> None:
+def test_basic_with_a_client_id_in_the_body_is_refused() -> None:
     world = World()
     client = world.client(token_endpoint_auth_method="client_secret_basic")
     header = _basic(client.client_id, quote_plus(client.secret or ""))
@@ -87,7 +87,7 @@ def test_an_unknown_client_or_redirect_uri_is_never_redirected() -> None:
         ({"scope": "files:read admin"}, "invalid_scope"),
     ],
 )
-def test_an_authorization_request_that_breaks_a_rule_isrefused(changed: dict[str, str], code: str) -> None:
+def test_an_authorization_request_that_breaks_a_rule_is_refused(changed: dict[str, str], code: str) -> None:
     world = World()
 
     refused(code, lambda: world.code(world.client(), **changed))
@@ -115,5 +115,5 @@ def test_faults_come_in_order_and_end() -> None:
         {"kind": "html", "x": 1},
     ],
 )
-def test_an_unknown_fault_isrefused(order: dict[str, object]) -> None:
+def test_an_unknown_fault_is_refused(order: dict[str, object]) -> None:
     refused("invalid_request", lambda: Faults().add(order))

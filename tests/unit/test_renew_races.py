@@ -142,7 +142,7 @@ def test_a_reconnect_during_the_request_keeps_its_own_tokens() -> None:
     assert sorted(str(chore["why"]) for chore in rows(world, "chore")) == ["replaced", "superseded_by_another_grant"]
     world.tick()
     assert new.alive
-    assert {chore["outcome"] for chore in rows(world, "chore")} == {"kept_for_other"}
+    assert {chore["state"] for chore in rows(world, "chore")} == {"parked"}
     assert scene.works()
 
 

@@ -87,7 +87,7 @@ def test_a_rescued_completion_does_not_replace_a_newer_consent() -> None:
     world.deliver()
     world.tick()
     assert world.look_up("bob", scene.installation).json["access_token"] == newer
-    assert [(chore["why"], chore["outcome"]) for chore in rows(world, "chore")] == [("newer_grant", "kept_for_other")]
+    assert [(chore["why"], chore["state"]) for chore in rows(world, "chore")] == [("newer_grant", "parked")]
     assert scene.works()
 
 

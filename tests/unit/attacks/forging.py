@@ -42,6 +42,16 @@ def check_dropped(stage: Stage, act: Callable[[], Any]) -> None:
     assert len(stage.world.journal.alarms()) == alarms
 
 
+def check_put_aside(stage: Stage, act: Callable[[], Any]) -> None:
+    """It leaves nothing behind; it might hold a grant, so that it comes back until the dead-letter queue takes it, and
+    somebody wakes up."""
+    before, count, alarms = stage.traces(), dropped(stage), len(stage.world.journal.alarms())
+    assert act() == {"batchItemFailures": [{"itemIdentifier": "receipt-forged"}]}
+    assert stage.traces() == before
+    assert dropped(stage) == count
+    assert [alarm.event for alarm in stage.world.journal.alarms()[alarms:]] == ["rescue_unreadable"]
+
+
 def connection(stage: Stage, user: str = "bob") -> Connection:
     row = stage.world.table.row(keys.connection("acme", user, stage.installation))
     assert row is not None

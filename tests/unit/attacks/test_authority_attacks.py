@@ -166,7 +166,7 @@ def test_a_chore_that_would_end_what_somebody_still_uses_is_not_done() -> None:
     world.tick()
     (chore,) = rows(world, "chore")
     assert RevocationChore.from_item(chore) is None
-    assert chore["outcome"] == "kept_for_other"
+    assert chore["state"] == "parked"
     assert account_behind(world, "bob", installation) == "bob"
 
 

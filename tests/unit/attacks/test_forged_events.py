@@ -10,6 +10,7 @@ import pytest
 
 from functions.refresh import renew, sweep
 from strongroom.aws import queue
+from strongroom.aws.queue import LONGEST_BODY
 from strongroom.domain.errors import NotFound
 from strongroom.flows import work
 from tests.fakes.queue import Delivery
@@ -20,6 +21,7 @@ from tests.unit.attacks.forging import (
     WORKERS,
     YEAR,
     check_dropped,
+    check_put_aside,
     connection,
     deliver,
     dropped,
@@ -60,9 +62,18 @@ NONSENSE = {
 
 @requirement("attack:D16")
 @pytest.mark.parametrize("body", NONSENSE.values(), ids=NONSENSE.keys())
-@pytest.mark.parametrize("name", WORKERS)
+@pytest.mark.parametrize("name", [name for name in WORKERS if name != "rescue"])
 def test_a_message_that_is_not_ours_is_dropped(stage: Stage, name: str, body: str) -> None:
     check_dropped(stage, lambda: deliver(stage, name, body))
+
+
+@requirement("attack:D16")
+@pytest.mark.parametrize("body", NONSENSE.values(), ids=NONSENSE.keys())
+def test_a_message_of_the_rescue_queue_is_put_aside_unless_no_release_can_have_written_it(
+    stage: Stage, body: str
+) -> None:
+    check = check_put_aside if len(body) <= LONGEST_BODY else check_dropped
+    check(stage, lambda: deliver(stage, "rescue", body))
 
 
 RECORDS: Mapping[str, Callable[[dict[str, Any]], Any]] = {

@@ -19,7 +19,7 @@ from tests.unit.attacks.doors import Stage, unchanged
 from tests.unit.attacks.forging import (
     EVIL,
     YEAR,
-    check_dropped,
+    check_put_aside,
     connection,
     deliver,
     plain,
@@ -66,8 +66,8 @@ BROKEN: Mapping[str, Callable[[Stage], str]] = {
 
 @requirement("attack:D16")
 @pytest.mark.parametrize("make", BROKEN.values(), ids=BROKEN.keys())
-def test_a_rescued_result_of_another_form_is_dropped(stage: Stage, make: Callable[[Stage], str]) -> None:
-    check_dropped(stage, lambda: deliver(stage, "rescue", make(stage)))
+def test_a_rescued_result_of_another_form_is_put_aside(stage: Stage, make: Callable[[Stage], str]) -> None:
+    check_put_aside(stage, lambda: deliver(stage, "rescue", make(stage)))
 
 
 def redeeming(stage: Stage) -> Authorization:
@@ -110,13 +110,13 @@ FORGED: Mapping[str, Callable[[Stage, Connection], Connection]] = {
 
 @requirement("attack:D16")
 @pytest.mark.parametrize("change", FORGED.values(), ids=FORGED.keys())
-def test_a_rescued_completion_fits_its_authorization_in_every_part_or_is_dropped(
+def test_a_rescued_completion_fits_its_authorization_in_every_part_or_is_put_aside(
     change: Callable[[Stage, Connection], Connection],
 ) -> None:
     stage = Stage()
     result = completion_result(stage, redeeming(stage))
     forged = replace(result, connection=change(stage, result.connection)).encode()
-    check_dropped(stage, lambda: deliver(stage, "rescue", forged))
+    check_put_aside(stage, lambda: deliver(stage, "rescue", forged))
     with weakened(settle._try_completion, "not _is_of(authorization, result.connection)", "False"):
         before = stage.world.table.snapshot()
         comes_back = deliver(stage, "rescue", forged)["batchItemFailures"]

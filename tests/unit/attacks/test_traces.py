@@ -20,16 +20,56 @@ from tests.unit.attacks.doors import Stage
 from tests.unit.attacks.hunt import (
     OURS,
     Place,
+    Watched,
     found_in,
+    fragment,
     queues_of,
     raising,
 )
 from tests.weakened import weakened
-from tests.world import World
+from tests.world import Consented, World
 
 # C11: errors and traces
 
-OPERATIONS = ("begin", "callback", "complete", "look up", "look up and renew", "report", "tick", "revoke")
+RENEWING = ("reading", "writing", "having written", "opening keys", "sending out")
+OPERATIONS: Mapping[str, tuple[str, ...]] = {
+    "begin": ("reading", "asking", "writing", "having written", "opening keys", "sending out"),
+    "callback": ("reading", "writing", "having written", "opening keys"),
+    "complete": RENEWING,
+    "look up": ("reading", "opening keys"),
+    "look up and renew": RENEWING,
+    "report": RENEWING,
+    "tick": ("asking", *RENEWING, "queueing"),
+    "revoke": ("asking", *RENEWING, "queueing"),
+    "be the first": ("reading", "asking", "writing", "having written", "making keys", "sending out"),
+}
+"""What people and the schedule do, and at which sites each of them can fail."""
+CASES = [(name, site) for name, sites in OPERATIONS.items() for site in sites]
+
+
+class Empty(Place):
+    """A world in which nobody has ever connected: the vault's keys are still to be made."""
+
+    def __init__(self) -> None:
+        self.watched = Watched()
+        self.installation = self.watched.world.install()
+        self.watched.start_anew()
+
+
+def place_for(name: str) -> Place:
+    return Empty() if name == "be the first" else Place()
+
+
+def connect_first(place: Place) -> None:
+    """Go as far towards a connection as the answers lead."""
+    world = place.watched.world
+    path = f"/v1/teams/acme/installations/{place.installation}/authorize"
+    begun = world.as_user("carol", "POST", path, {})
+    if begun.status == 201:
+        back = world.browse(world.provider.consent(begun.json["authorization_url"], "carol"))
+        if back.status == 303:
+            told = fragment(back)
+            world.complete("carol", Consented(told["authorization"], told["secret"]))
 
 
 def operate(name: str, place: Place) -> None:
@@ -54,6 +94,8 @@ def operate(name: str, place: Place) -> None:
         case "revoke":
             world.revoke("bob", place.installation)
             world.deliver()
+        case "be the first":
+            connect_first(place)
 
 
 SITES: Mapping[str, Callable[[], Exception]] = {
@@ -128,17 +170,30 @@ def failing(place: Place, site: str, at: int) -> Iterator[list[Exception]]:
 
 
 @requirement("attack:C11")
-@pytest.mark.parametrize("site", SITES)
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize(("name", "site"), CASES)
 def test_no_trace_of_a_fault_shows_a_secret_even_with_all_local_variables(name: str, site: str) -> None:
     for at in range(30):
-        place = Place()
+        place = place_for(name)
         with failing(place, site, at) as raised, suppress(StrongroomError, RuntimeError):
             operate(name, place)
         if not raised:
+            assert at > 0, "nothing failed"
             break
         assert found_in(trace_of(raised[0]), place.watched.known()) == []
         assert found_in(str(place.watched.world.journal.entries), place.watched.known()) == []
+    else:
+        pytest.fail("there are more calls than were tried")
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_the_list_of_what_can_fail_where_is_complete(name: str) -> None:
+    reached = set()
+    for site in SITES:
+        place = place_for(name)
+        with failing(place, site, 0) as raised, suppress(StrongroomError, RuntimeError):
+            operate(name, place)
+        reached |= {site} if raised else set()
+    assert reached == set(OPERATIONS[name])
 
 
 @requirement("attack:C11")

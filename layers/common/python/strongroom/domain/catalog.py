@@ -99,10 +99,10 @@ class Refreshing:
 
 @dataclass(frozen=True, slots=True)
 class Revoking:
-    """What a revocation ends: the one token, or the person's whole grant at our client (assumed of unlisted providers).
-    `body` is the form of the request."""
+    """What a revocation `ends`: the one token, or the person's whole grant at our client. None: no page says it, and neither
+    is relied upon. `body` is the form of the request."""
 
-    ends: Ends = "grant"
+    ends: Ends | None = None
     body: Body = "form"
 
 

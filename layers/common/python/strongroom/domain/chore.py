@@ -23,9 +23,10 @@ from strongroom.domain.connection import (
 from strongroom.domain.policy import DAY, Policy
 from strongroom.domain.rows import number, optional_number
 from strongroom.domain.sealing import Place
-from strongroom.domain.table import Change, Is, Item, Key, Missing, Put, every
+from strongroom.domain.table import Change, Is, Item, Key, Missing, Put, Value, every
 
 RevocationOutcome: TypeAlias = Literal["revoked", "unsupported", "refused_by_provider", "unreachable", "kept_for_other"]
+Keeper: TypeAlias = Literal["newer_grant", "other_connection"]
 
 FIRST_RETRY = 60
 LONGEST_RETRY = 6 * 3600
@@ -33,9 +34,17 @@ GIVE_UP_AFTER = 7 * DAY
 KEPT_FOR = 30 * DAY
 
 
+def listing(team: str) -> str:
+    """The partition of the index `g1` that names the chores of a team."""
+    return f"{keys.team(team).pk}#V"
+
+
 @dataclass(frozen=True, slots=True)
 class RevocationChore:
-    """Tell the provider that a grant has ended (RFC 7009). `user` is who had authorized it."""
+    """Tell the provider that a grant has ended (RFC 7009). `user` is who had authorized it.
+
+    `woken_at`: when it was last taken up again after it had been parked; 0: never.
+    """
 
     id: str
     owner: Owner
@@ -47,6 +56,7 @@ class RevocationChore:
     why: str
     made_at: int
     attempts: int = 0
+    woken_at: int = 0
 
     @property
     def key(self) -> Key:
@@ -87,7 +97,7 @@ class RevocationChore:
             "attempts": 0,
             "due_shard": policy.shard(self.key.pk),
             "due_at": self.made_at,
-            "g1pk": f"{keys.team(self.owner.team).pk}#V",
+            "g1pk": listing(self.owner.team),
             "g1sk": self.id,
             **self.tokens.to_item(),
             **self.destination.to_item(),
@@ -96,10 +106,19 @@ class RevocationChore:
 
     @classmethod
     def from_item(cls, item: Item) -> RevocationChore | None:
-        """Read an open chore; None once it has ended."""
+        """Read an open chore; None while it is parked, and once it has ended."""
+        return cls._read(item) if item.get("state") == "open" else None
+
+    @classmethod
+    def parked_in(cls, item: Item) -> RevocationChore | None:
+        """Read a parked chore."""
+        return cls._read(item) if item.get("state") == "parked" else None
+
+    @classmethod
+    def _read(cls, item: Item) -> RevocationChore | None:
         owner = keys.parse_connection(Key(str(item.get("owner_pk")), str(item.get("owner_sk"))))
         tokens = SealedTokens.from_item(item)
-        if item.get("state") != "open" or owner is None or tokens is None:
+        if owner is None or tokens is None:
             return None
         return cls(
             id=str(item["chore"]),
@@ -112,6 +131,7 @@ class RevocationChore:
             why=str(item["why"]),
             made_at=number(item, "made_at"),
             attempts=optional_number(item, "attempts") or 0,
+            woken_at=optional_number(item, "woken_at") or 0,
         )
 
     def ended(self, outcome: RevocationOutcome, now: int) -> Change:
@@ -120,6 +140,17 @@ class RevocationChore:
         put = {"state": "ended", "outcome": outcome, "ended_at": now, "ttl": now + KEPT_FOR}
         return Change(self.key, every(Is("state", "open")), put=put, drop=drop)
 
+    def parked(self) -> Change:
+        """Leave it until a later grant of the same row ends; the tokens stay, and no schedule finds it."""
+        as_read = every(Is("state", "open"), Is("attempts", self.attempts))
+        return Change(self.key, as_read, put={"state": "parked"}, drop=("due_shard", "due_at"))
+
+    def woken(self, policy: Policy, now: int) -> Change:
+        """Take a parked one up again, at once, with as much patience as a new one has."""
+        due: dict[str, Value] = {"due_shard": policy.shard(self.key.pk), "due_at": now}
+        put = {"state": "open", "attempts": 0, "woken_at": now, **due}
+        return Change(self.key, every(Is("state", "parked")), put=put)
+
     def postponed(self, now: int) -> Change:
         """Try again later, doubling up to six hours; the tokens stay."""
         wait = min(FIRST_RETRY * 2 ** min(self.attempts, 10), LONGEST_RETRY)
@@ -127,22 +158,29 @@ class RevocationChore:
         return Change(self.key, every(Is("state", "open"), Is("attempts", self.attempts)), put=put)
 
     def is_hopeless(self, now: int) -> bool:
-        return now - self.made_at >= GIVE_UP_AFTER
+        return now - max(self.made_at, self.woken_at) >= GIVE_UP_AFTER
 
 
-def is_kept_for_other(chore: RevocationChore, others: Iterable[Connection]) -> bool:
-    """Whether ending this grant at the provider would take away what somebody still uses.
+def keeper(chore: RevocationChore, others: Iterable[Connection]) -> Keeper | None:
+    """What still hangs on this grant, and would be taken away by ending it at the provider; None: nothing.
 
     Many providers end the user's whole grant at our client when one of its tokens is revoked, so a token is not revoked
-    while another live connection of the same person, or a newer grant of the same row, uses the same client.
+    while a newer grant of the same row, or another live connection of the same person, uses the same client. The row's own
+    grant comes first: it is known which chore will tell that it has ended.
     """
-    return any(
+    keeping = {other.owner for other in others if _keeps(other, chore)}
+    if chore.owner in keeping:
+        return "newer_grant"
+    return "other_connection" if keeping else None
+
+
+def _keeps(other: Connection, chore: RevocationChore) -> bool:
+    return (
         other.tokens is not None
         and other.reason is None
         and other.destination is not None
         and _is_one_client(other.destination, chore.destination)
         and other.version.grant != chore.version.grant
-        for other in others
     )
 
 

@@ -196,12 +196,15 @@ def _pause(answer: Reply, now: float) -> int | None:
 def judge_revocation(answer: Answer) -> Revocation:
     """Decide what became of a revocation (RFC 7009 §2.2). Only `unreachable` is worth another attempt.
 
-    A token that the provider calls invalid is as dead as it can be: 200 by the RFC, 400 at some providers.
+    A token that the provider calls invalid is as dead as it can be: 200 by the RFC, 400 at some providers. `invalid_client`
+    passes: at a renewal, too, it is believed only when it is repeated.
     """
     if not isinstance(answer, Reply) or answer.status in {408, 425, 429} or answer.status == 500 or answer.status > 501:
         return "unreachable"
     error = _object(answer).get("error")
     if (200 <= answer.status < 300 and not error) or (answer.status == 400 and error in _ALREADY_DEAD):
         return "revoked"
+    if answer.status in {400, 401} and error == "invalid_client":
+        return "unreachable"
     unsupported = answer.status in {404, 405, 410, 501} or error == "unsupported_token_type"
     return "unsupported" if unsupported else "refused_by_provider"

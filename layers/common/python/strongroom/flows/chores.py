@@ -1,14 +1,21 @@
-"""Telling a provider that a grant has ended (RFC 7009), until it has heard or there is no hope."""
+"""Telling a provider that a grant has ended (RFC 7009), until it has heard or there is no hope.
+
+A grant that a newer one of its own row keeps alive is not told of, and not forgotten either: its chore is parked until a
+later one of that row ends.
+"""
 
 from __future__ import annotations
 
+from typing import Literal
+
 from strongroom.domain import exchange, keys
-from strongroom.domain.chore import RevocationChore, RevocationOutcome, is_kept_for_other
+from strongroom.domain.chore import RevocationChore, RevocationOutcome, keeper, listing
 from strongroom.domain.connection import Connection
 from strongroom.domain.errors import IntegrityError, NotFound
 from strongroom.domain.installation import Installation
 from strongroom.domain.secret import Secret
 from strongroom.domain.status import standing_of
+from strongroom.domain.table import Key
 from strongroom.domain.team import Member, Team
 from strongroom.domain.token_requests import TokenHint, revocation_request
 from strongroom.flows import clients
@@ -18,8 +25,8 @@ from strongroom.flows.sending import back_channel, sent
 from strongroom.ports import Ports
 
 
-def do_chore(ports: Ports, chore_id: str) -> RevocationOutcome | None:
-    """Do one chore; None if it has ended already. Doing it twice is harmless.
+def do_chore(ports: Ports, chore_id: str) -> RevocationOutcome | Literal["parked"] | None:
+    """Do one chore; None if it is parked, or has ended already. Doing it twice is harmless.
 
     Raises:
         KeysUnavailable, StoreUnavailable: The chore stays, and the sweep finds it again.
@@ -29,7 +36,11 @@ def do_chore(ports: Ports, chore_id: str) -> RevocationOutcome | None:
     chore = RevocationChore.from_item(row) if row is not None else None
     if chore is None:
         return None
-    outcome = _kept_for_other(ports, chore) or _told(ports, chore)
+    kept = _kept(ports, chore)
+    if kept == "parked":
+        _park(ports, chore)
+        return kept
+    outcome = kept or _told(ports, chore)
     _write_down(ports, chore, outcome)
     return outcome
 
@@ -43,12 +54,41 @@ def _told(ports: Ports, chore: RevocationChore) -> RevocationOutcome:
         return "unreachable"
 
 
-def _kept_for_other(ports: Ports, chore: RevocationChore) -> RevocationOutcome | None:
-    """Where a revocation ends the one token and no more, nobody else is touched."""
-    entry = ports.catalog.entry(chore.destination.issuer, chore.destination.token_endpoint)
-    if entry.revoking.ends == "token":
+def _kept(ports: Ports, chore: RevocationChore) -> Literal["parked", "kept_for_other"] | None:
+    """Whether ending this grant has to wait, or is left to the end of another connection; nobody else is touched.
+
+    Where a revocation is known to end the one token and no more, it harms nobody. Where it is known to end the whole grant,
+    the last one does for all. Of other providers nobody knows which it is: what only the row's own newer grant keeps waits
+    until that has ended.
+    """
+    ends = ports.catalog.entry(chore.destination.issuer, chore.destination.token_endpoint).revoking.ends
+    kept_by = keeper(chore, _others(ports, chore)) if ends != "token" else None
+    if kept_by is None:
         return None
-    return "kept_for_other" if is_kept_for_other(chore, _others(ports, chore)) else None
+    return "parked" if kept_by == "newer_grant" and ends != "grant" else "kept_for_other"
+
+
+def _park(ports: Ports, chore: RevocationChore) -> None:
+    """Park it; what kept it may have ended in this very moment, before its chore could find this one."""
+    ports.journal.note("revocation", outcome="parked", team=chore.owner.team, installation=chore.owner.installation)
+    ports.table.commit((chore.parked(),), fresh_id(ports))
+    if _kept(ports, chore) != "parked":
+        _wake(ports, chore)
+
+
+def _wake(ports: Ports, chore: RevocationChore) -> None:
+    ports.table.commit((chore.woken(ports.policy, int(ports.clock.now())),), fresh_id(ports))
+
+
+def _wake_parked(ports: Ports, ended: RevocationChore) -> None:
+    """Have what waits for the end of this row's later grants done by the next tick. The index only names it."""
+    for row in all_rows(ports.table, listing(ended.owner.team), "", index="g1"):
+        if row.get("state") != "parked" or row.get("user") != ended.user:
+            continue
+        key = Key(str(row["PK"]), str(row["SK"]))
+        parked = RevocationChore.parked_in(ports.table.read((key,)).get(key, {}))
+        if parked is not None and parked.owner == ended.owner:
+            _wake(ports, parked)
 
 
 def _others(ports: Ports, chore: RevocationChore) -> list[Connection]:
@@ -117,6 +157,8 @@ def _write_down(ports: Ports, chore: RevocationChore, outcome: RevocationOutcome
     if outcome == "unreachable" and not chore.is_hopeless(int(now)):
         ports.table.commit((chore.postponed(int(now)),), fresh_id(ports))
         return
+    # Before this chore ends: should we die in between, it is done again, and nobody is left asleep.
+    _wake_parked(ports, chore)
     told = noted(
         ports,
         chore.owner.team,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from strongroom.domain import keys
 from strongroom.domain.connection import Connection, Standing
@@ -92,12 +93,12 @@ def five_reads(table: Table, team: str, user: str, installation: str) -> Reads:
     )
 
 
-def all_rows(table: Table, partition: str, prefix: str) -> list[Item]:
+def all_rows(table: Table, partition: str, prefix: str, index: Literal["table", "g1"] = "table") -> list[Item]:
     """Read all rows of a partition whose sort key begins so, however many pages they fill."""
-    page = table.query(Query("table", partition, prefix=prefix))
+    page = table.query(Query(index, partition, prefix=prefix))
     rows = [*page.items]
     while page.after is not None:
-        page = table.query(Query("table", partition, prefix=prefix, after=page.after))
+        page = table.query(Query(index, partition, prefix=prefix, after=page.after))
         rows.extend(page.items)
     return rows
 

@@ -138,13 +138,20 @@ def _with_line(ports: Ports, prepared: _Prepared, line: Line) -> Outcome:
     if asked_at + renewal.CALL + renewal.COMMIT > until:
         return Failed("out_of_time", int(until))
     taken = ports.table.commit((renewal.take_lease(connection, lease, asked_at, wanted.second_look),), lease)
-    if not isinstance(taken, Committed):
+    if not isinstance(taken, Committed) and not _is_ours(taken.failed.get(0), connection, lease):
         return _not_taken(wanted, taken.failed.get(0), asked_at)
     sent_at = ports.clock.now()
     lease_ends = asked_at + renewal.LEASE - renewal.CLOCKS_APART
     if sent_at + renewal.CALL > min(lease_ends, until - renewal.COMMIT):
         return renewal_faults.failed(ports, connection, lease, "out_of_time", 0)
     return _judge(ports, _Sent(prepared, lease, int(asked_at), sent_at), line.send(prepared.request))
+
+
+def _is_ours(found: Item | None, connection: Connection, lease: str) -> bool:
+    """Whether the row holds this very lease: a write whose answer got lost was repeated, and meanwhile somebody noted a use
+    or a rejection in the row, so that its mark does not tell any more."""
+    present = Connection.from_item(found) if found is not None else None
+    return present is not None and (present.renewal.lease, present.version) == (lease, connection.version)
 
 
 def _not_taken(wanted: _Wanted, found: Item | None, now: float) -> Outcome:

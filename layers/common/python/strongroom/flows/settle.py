@@ -14,7 +14,7 @@ from strongroom.domain import keys
 from strongroom.domain.authorization import Authorization
 from strongroom.domain.chore import RevocationChore
 from strongroom.domain.connection import Connection
-from strongroom.domain.errors import InvalidRequest, QueueUnavailable, StoreUnavailable
+from strongroom.domain.errors import InvalidRequest, StoreUnavailable
 from strongroom.domain.renewal import COMMIT
 from strongroom.domain.rescue import CompletionResult, RenewalResult, Rescued
 from strongroom.domain.table import Committed, Condition, Item, Missing, Put, Refused, Write
@@ -58,10 +58,16 @@ Kept: TypeAlias = Settled | OnRescue | Lost
 
 
 def keep(ports: Ports, result: Rescued, until: float) -> Kept:
-    """Store a result; while the table does not answer, repeat; in time before `until`, give it to the rescue queue."""
+    """Store a result; while the table does not answer, repeat; in time before `until`, give it to the rescue queue.
+
+    So it goes with whatever else stops the write, a mistake of ours included: nobody else has these tokens.
+    """
     try:
         return settle_patiently(ports, result, until - COMMIT)
     except StoreUnavailable:
+        return _rescue(ports, result)
+    except Exception as error:
+        ports.journal.alarm("result_not_written", kind=type(error).__name__, team=result.connection.owner.team)
         return _rescue(ports, result)
 
 
@@ -87,7 +93,7 @@ def _rescue(ports: Ports, result: Rescued) -> OnRescue | Lost:
     owner = result.connection.owner
     try:
         ports.queues.rescue.send([Message(result.encode())])
-    except QueueUnavailable:
+    except Exception:
         ports.journal.alarm("token_lost", team=owner.team, installation=owner.installation)
         return Lost()
     ports.journal.alarm("result_on_rescue_queue", team=owner.team, installation=owner.installation)
