@@ -12,7 +12,10 @@ from local.environment import ROOT
 
 NO_TESTS_COLLECTED = 5
 LOCKS = ("layer", "dev", "sam", "peers", "npm")
-SOURCES = ("dev.py", "layers/common/python/strongroom", "functions", "local", "satellite", "examples", "bench", "tests")
+SOURCES = (
+    *("dev.py", "layers/common/python/strongroom", "functions", "local"),
+    *("satellite", "examples", "bench", "explore", "tests"),
+)
 
 
 def test(unit_only: bool, expression: str | None, extra: Sequence[str]) -> int:

@@ -83,6 +83,8 @@ def parser() -> argparse.ArgumentParser:
     doctor.epilog = f"Exit status: {_DOCTOR_STATUS}."
     doctor.add_argument("--json", action="store_true", help=f"print JSON: {_DOCTOR_JSON}")
     doctor.add_argument("--allow-loopback", action="store_true", help="also call this machine, and http there")
+    explore = command("explore", "play pairs of renewal, look-up and revoke in every order, with a crash anywhere")
+    explore.add_argument("--triples", action="store_true", help="three at a time instead of two; takes minutes")
     consent = command("consent", "play a demo account's browser at the provider, and print what comes back")
     consent.add_argument("account", metavar="ACCOUNT", help="alice, bob, carol or mallory")
     consent.add_argument("url", metavar="URL", help="the authorization_url that Strongroom gave")
@@ -125,6 +127,8 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
             if shutil.which("make") is None:
                 raise LocalError(failures.no_make())
             return _become(ensure(BUILD, _say), ["local.build"])
+        case "explore":
+            return _become(ensure(DEVELOPMENT, _say), ["explore", *(["3"] if options.triples else [])])
         case "lock":
             return _become(ensure(BUILD, _say), ["local", *arguments])
         case _:

@@ -181,7 +181,10 @@ class Journey(Scene):
 
     def replaced(self) -> Outcome:
         """The grant of before the step-up. Where it was another client's, it was revoked at once; where the client is the
-        same, at most servers it ended with its successor. Where it did not, the next tick tells the server of it."""
+        same, it was parked until its successor had ended, and the next tick takes it up."""
+        self.stack.wait_until_empty("ChoreQueue", within=PATIENCE)
+        self.stack.fire_schedule()
+        self.stack.wait_until_empty("SweepQueue", "ChoreQueue", within=PATIENCE)
         exchanges = self.exchanges("authorization_code", "refresh_token")
         last = next(number for number, one in enumerate(exchanges) if _is_code(one) and number > 0) - 1
         if not offers_refresh(self.standing.metadata):
@@ -189,11 +192,8 @@ class Journey(Scene):
         answer = self.attempt(exchanges[last])
         if answer is None:
             return Noted("cannot be tried: only who has our key can use a refresh token")
-        if _is_dead(answer):
-            return Holds("is dead too")
-        return Noted(
-            "still lives at the server for now: the revocation woke its chore, and the next tick tells the server"
-        )
+        expect("the replaced refresh token is dead too", _is_dead(answer))
+        return Holds("is dead too")
 
     def _expect_refresh_token_is_dead(self, newest: Exchange) -> None:
         answer = self.attempt(newest) if "refresh_token" in newest.given else None

@@ -1,0 +1,1 @@
+"""Run the production flows of several actors in every order, with a crash anywhere, and check what must always hold."""
