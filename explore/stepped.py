@@ -69,12 +69,12 @@ class Steps:
         else:
             self.scheduler.pause(self.actor, step, wakes_at)
         try:
-            seen: object = act()
+            seen = act()
         except Exception as error:
             self.actor.has_seen(type(error))
             raise
         self.actor.has_seen(seen)
-        return seen  # type: ignore[return-value]
+        return seen
 
     def growing(self, learn: Callable[[], None]) -> None:
         try:

@@ -193,7 +193,7 @@ MISTAKES: Mapping[str, dict[str, Any]] = {
     "documentation over http": planted("documentation", "http://docs.files.example/oauth"),
     "documentation that is no URL": planted("documentation", "see the docs"),
     "a day as text": planted("verified", "2026-11-22"),
-    "a day with a time": planted("verified", datetime(2026, 11, 22)),  # noqa: DTZ001
+    "a day with a time": planted("verified", datetime(2026, 11, 22)),  # noqa: DTZ001 - TOML has times without a zone
     "one issuer instead of a list": planted("issuers", "https://files.example"),
     "an issuer over http": planted("issuers", ["http://files.example"]),
     "an alias for somebody else": planted("issuer_aliases", {"https://files.example/": "https://elsewhere.example"}),

@@ -376,7 +376,7 @@ def test_a_clock_that_stands_a_little_behind_the_step_costs_no_further_one() -> 
     outside = honest()
     outside.egress.unreachable.add("provider.example")
     late = outside.clock.wait
-    outside.clock.wait = lambda seconds: late(seconds + 0.0004)  # type: ignore[method-assign]
+    outside.clock.wait = lambda seconds: late(seconds + 0.0004)  # type: ignore[method-assign]  # a clock that is late
     assert 5.0 <= heard(outside)[1] < 5.01
 
 

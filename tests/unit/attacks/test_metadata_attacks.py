@@ -22,7 +22,7 @@ def with_metadata(**metadata: Any) -> World:
     world = World()
     honest = world.provider.document
     document = {name: value for name, value in (honest() | metadata).items() if value is not ...}
-    world.provider.document = lambda: document  # type: ignore[method-assign]
+    world.provider.document = lambda: document  # type: ignore[method-assign]  # it may say anything
     return world
 
 
