@@ -1,16 +1,21 @@
-"""Measure everything and print it. `python -m bench [look_up] [cold_start] [request_units]`; nothing is kept."""
+"""Measure everything and print it, line by line. `python -m bench [look_up] [cold_start] ...`; nothing is kept."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Callable, Iterable
+from itertools import chain
 from platform import python_version
 
-from bench import cold_start, look_up, request_units
+from bench import cold_start, look_up, renewal, request_units, sweep
 from bench.ratios import Compared
 
 Row = tuple[str, ...]
+
+TWO_KB = 2048
+RENEWALS = ((8, 0.0), (1, 0.0), (8, 0.1), (1, 0.1))
+SWEEPS = ((0, 10_000), (100, 100), (100, 10_000), (1000, 1000), (1000, 10_000))
 
 
 def look_up_rows() -> Iterable[Row]:
@@ -33,13 +38,50 @@ def cold_start_rows() -> Iterable[Row]:
         yield (f"init, byte code: {byte_code}", *_cpu(cold_start.measure(byte_code)), "at most 1.20")
 
 
+def renewal_rows() -> Iterable[Row]:
+    for providers, delay in RENEWALS:
+        found = renewal.measure(providers, delay)
+        answer = f"{delay * 1000:.0f} ms for an answer" if delay else "answers at once"
+        yield (f"64 at once, {_counted(providers, 'provider')}, {answer}", "", "", "", "")
+        yield ("  CPU of one, bare: the provider alone", *_cpu(found.cpu), "")
+        yield ("  CPU of one, bare: the same, and DynamoDB", *_cpu(found.cpu_beside_dynamodb), "")
+        yield ("  time of one, bare: the provider alone", *_cpu(found.wall), "")
+        yield ("  time of one, bare: the same, and DynamoDB", *_cpu(found.wall_beside_dynamodb), "")
+        yield ("  in a second", *(f"{one:.0f}" for one in found.per_second), "", "")
+        yield ("  found no slot in time", f"{found.left} of {found.left + found.done}", "", "", "")
+    requests = found.each("BatchGetItem") + found.each("UpdateItem")
+    yield ("requests to the provider for one", f"{found.each('renewed'):g}", "1", "", "1")
+    yield ("requests to DynamoDB for one", f"{requests:g}", "", "", "")
+    yield ("CPU of a connection with TLS, bare: without", *_cpu(renewal.handshake()), "")
+
+
 def request_units_rows() -> Iterable[Row]:
-    yield _units("look-up", request_units.look_up(), "5 read")
-    yield _units("look-up that notes the use (once in six hours)", request_units.first_use(), "")
-    for size in (2048, 2049):
-        scheduled = request_units.renewal_by_schedule(size)
-        yield _units(f"renewal by schedule, row of {size} bytes", scheduled, "6 write" if size == 2048 else "")
-    yield _units("renewal on demand, row of 2048 bytes", request_units.renewal_on_demand(2048), "6 write")
+    units = request_units
+    yield _units("look-up", units.look_up(), "5 read")
+    yield _units("look-up that notes the use (once in six hours)", units.first_use(), "")
+    yield _units("renewal on demand", units.renewal_on_demand(TWO_KB), "6 write")
+    yield _units("renewal by schedule, the first", units.renewal_by_schedule(TWO_KB), "6 write")
+    yield _units("  the third", units.renewal_by_schedule(TWO_KB, before=2), "6 write")
+    yield _units("  row of 2049 bytes", units.renewal_by_schedule(TWO_KB + 1), "")
+    yield _units("  exercise of what nobody uses", units.exercise(TWO_KB), "6 write")
+    yield _units("  provider answers 503", units.fault(units.DOWN, TWO_KB), "")
+    yield _units("  the same, and the breaker opens", units.opening(TWO_KB), "")
+    yield _units("  provider answers 429", units.fault(units.BUSY, TWO_KB), "")
+    yield _units("  provider is left alone", units.paused(TWO_KB), "0 write")
+    yield _units("  provider is well again", units.well_again(TWO_KB), "")
+    yield _units("  provider has ended the grant", units.fault(units.ENDED, TWO_KB), "")
+
+
+def sweep_rows() -> Iterable[Row]:
+    for due, stored in SWEEPS:
+        found = sweep.sweep(due, stored)
+        yield (
+            f"{due} due of {stored} stored",
+            str(found.queries),
+            f"{found.read_units:g}",
+            str(found.other_table_requests),
+            str(found.queue_requests),
+        )
 
 
 def _cpu(found: Compared) -> Row:
@@ -51,13 +93,21 @@ def _share(found: look_up.Measured) -> str:
 
 
 def _units(name: str, journey: request_units.Journey, budget: str) -> Row:
-    return name, f"{journey.read_units:g} read", f"{journey.write_units} write", f"{len(journey.requests)} sent", budget
+    queries = sum(request.operation == "Query" for request in journey.requests)
+    sent = f"{len(journey.requests) - queries} + {queries}" if queries else f"{len(journey.requests)}"
+    return name, f"{journey.read_units:g} read", f"{journey.write_units:g} write", sent, budget
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" + "s" * (number != 1)
 
 
 TABLES: dict[str, tuple[Row, Callable[[], Iterable[Row]]]] = {
     "look_up": (("", "ours", "bare", "ratio", "budget"), look_up_rows),
     "cold_start": (("", "ours", "bare", "ratio", "budget"), cold_start_rows),
+    "renewal": (("", "ours", "bare", "ratio", "budget"), renewal_rows),
     "request_units": (("", "units", "units", "requests", "budget"), request_units_rows),
+    "sweep": (("", "queries", "read units", "others", "to queues"), sweep_rows),
 }
 
 
@@ -71,7 +121,7 @@ def main(arguments: list[str]) -> int:
     for name in wanted:
         head, rows = TABLES[name]
         sys.stdout.write(f"\n{name}\n")
-        for row in (head, *rows()):
+        for row in chain((head,), rows()):
             sys.stdout.write(_line(row))
             sys.stdout.flush()
     return 0

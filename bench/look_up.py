@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 from botocore.config import Config
 from botocore.credentials import Credentials
@@ -33,6 +33,7 @@ from strongroom.adapters.cipher import AesGcm
 from strongroom.adapters.dynamo import DynamoTable
 from strongroom.adapters.dynamo_values import item_to_wire, key_to_wire
 from strongroom.adapters.machine import SystemChance, SystemClock
+from strongroom.adapters.table_time import SharedClock, TableTime
 from strongroom.aws.journal import Journal
 from strongroom.domain import keys
 from strongroom.domain.table import Item, Key
@@ -125,11 +126,7 @@ def stage() -> Iterator[Stage]:
     client = clients.dynamodb(clients.open_session(_credentials))
     wire = Wire(client, partial(_answer, rows), replay=True)
     with open(os.devnull, "w") as nowhere:
-        _use_real_parts(
-            world,
-            DynamoTable(client, TABLE, SystemClock(), SystemChance()),
-            Journal("token", "test", SystemClock(), nowhere),
-        )
+        _use_real_parts(world, client, nowhere)
         yield Stage(world, wire, _look_up(world, installation), _bare(rows, installation))
 
 
@@ -137,8 +134,10 @@ def _credentials() -> Credentials:
     return Credentials("AKIDEXAMPLE", "not-a-secret", "not-a-token")
 
 
-def _use_real_parts(world: World, table: DynamoTable, journal: Journal) -> None:
-    clock, chance = SystemClock(), SystemChance()
+def _use_real_parts(world: World, client: Any, nowhere: TextIO) -> None:
+    clock, chance = SharedClock(SystemClock()), SystemChance()
+    journal = Journal("token", "test", clock, nowhere)
+    table = DynamoTable(client, TABLE, clock, chance, TableTime(clock, journal))
     vault = Vault(table, world.keys, AesGcm(), clock, chance, "test")
     world.ports = replace(world.ports, table=table, vault=vault, clock=clock, chance=chance, journal=journal)
 

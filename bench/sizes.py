@@ -49,11 +49,6 @@ def row_write_units(before: Item | None, after: Item | None) -> int:
     return write_units(max(item_size(before or {}), item_size(after or {})))
 
 
-def indexes_write_units(before: Item | None, after: Item | None) -> int:
-    """Units that all indexes need to follow a row."""
-    return sum(index_write_units(index, before, after) for index in PROJECTED)
-
-
 def index_write_units(index: str, before: Item | None, after: Item | None) -> int:
     """Units that one index needs to follow: an entry whose place changes is taken out and put in again."""
     old, new = _entry(index, before), _entry(index, after)

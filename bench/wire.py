@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import json
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from email.utils import formatdate
 from typing import Any, cast
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -25,6 +27,7 @@ class Wire:
 
     def __init__(self, client: Any, answer: Answerer, *, replay: bool = False) -> None:
         self.requests = 0
+        self._second, self._date = 0, ""
         self._answer, self._replay = answer, replay
         self._recorded: dict[bytes, tuple[HTTPHeaders, bytes]] = {}
         client.meta.events.register("before-send", self._send)
@@ -34,7 +37,16 @@ class Wire:
         asked = cast(bytes, request.body)
         known = self._recorded.get(asked)
         headers, body = known or self._first_time(request, asked)
+        self._set_date(headers)
         return AWSResponse(request.url, 200, headers, _Raw(body))
+
+    def _set_date(self, headers: HTTPHeaders) -> None:
+        """Tell the time, as the table's own answers do: our clock goes by it."""
+        second = int(time.time())
+        if second != self._second:
+            self._second, self._date = second, formatdate(second, usegmt=True)
+        if headers["Date"] != self._date:
+            headers.replace_header("Date", self._date)
 
     def _first_time(self, request: AWSPreparedRequest, asked: bytes) -> tuple[HTTPHeaders, bytes]:
         target = request.headers["X-Amz-Target"]
@@ -50,7 +62,7 @@ def _headers(body: bytes) -> HTTPHeaders:
     """The headers that DynamoDB sends: the SDK reads each of them."""
     headers = HTTPHeaders()
     headers["Server"] = "Server"
-    headers["Date"] = "Fri, 15 Jan 2027 08:00:00 GMT"
+    headers["Date"] = ""
     headers["Content-Type"] = "application/x-amz-json-1.0"
     headers["Content-Length"] = str(len(body))
     headers["Connection"] = "keep-alive"

@@ -1,139 +1,167 @@
-"""What must hold when all actors have ended: at once, and after schedule and queues have done what they always do."""
+"""What must hold after each step, and when all actors have ended and everything has settled."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import cast
 
-from explore.worlds import PERSON, Scene, told
-from strongroom.domain.connection import Connection
-from strongroom.domain.errors import StrongroomError
-from strongroom.domain.rescue import decode
+from explore.casts import FELL_OVER, PERSON, TEAM, Ground
+from explore.recovery import Aftermath
+from explore.state import State
+from explore.surroundings import PROVIDER, WatchedProvider
+from strongroom.domain import keys
+from strongroom.domain.connection import Version
+from strongroom.domain.errors import IntegrityError, StrongroomError
+from strongroom.domain.lookup import LEAST_VALIDITY
 from strongroom.domain.table import Key
-from strongroom.domain.team import Team
-from strongroom.flows.chores import do_chore
-from strongroom.flows.look_up import look_up
-from strongroom.flows.settle import settle_patiently
-from strongroom.flows.sweep import sweep_shard
-from strongroom.flows.work import renew_one
-from strongroom.ports import Ports
-from tests.fakes.queue import Delivery
-
-LATER = (0, 30, 61, 122, 184, 305, 426, 600, 900)
-"""Seconds after the end of the actors at which the schedule ticks: enough for a lease, a second look, and its failure."""
+from strongroom.flows.people import put_member
+from tests.fakes.rows import Row
+from tests.world import HOST
 
 
-def broken(scene: Scene) -> list[str]:
-    """Recover, and name every invariant that does not hold."""
-    try:
-        found = list(_of_answers(scene))
-        recover(scene)
-        found += _of_the_end(scene)
-    except Exception as error:
-        found = [f"I22: the recovery fell over a {type(error).__name__}"]
-    return [*scene.broken, *found]
+@dataclass
+class Invariants:
+    """The judge of one ground. Ends that differ in nothing that counts afterwards are judged once."""
+
+    ground: Ground
+    judged: dict[Hashable, list[str]] = field(default_factory=dict)
+
+    def __call__(self, state: State, before: State | None) -> list[str]:
+        if before is not None:
+            return [*_of_answers(state, before), *_of_write(self.ground, state, before)]
+        key = (state.total, state.now, state.outage_until, state.facts, state.returned, any_dead(state, "renew"))
+        if key not in self.judged:
+            self.judged[key] = self._of_the_end(state)
+        return self.judged[key]
+
+    def _of_the_end(self, state: State) -> list[str]:
+        try:
+            after = Aftermath(self.ground, state)
+            after.recover()
+            return list(_of_the_end(state, after))
+        except IntegrityError:
+            return ["I4: what is stored was sealed for something else"]
+        except Exception as error:
+            return [f"I22: the recovery fell over a {type(error).__name__}: {error}"]
 
 
-def recover(scene: Scene) -> None:
-    """Let the messages of killed workers come back, and the schedule tick."""
-    ports, start = scene.plain_ports(), scene.clock.now()
-    for seconds in LATER:
-        scene.clock.set(max(scene.clock.now(), start + seconds))
-        if seconds == 30 and _comes_back(scene):
-            _quietly(lambda: renew_one(ports, scene.ground.connection, scene.ground.version, 2))
-        for shard in range(ports.policy.shards):
-            sweep_shard(ports, shard)
-        _deliver(scene, ports)
+def any_dead(state: State, name: str) -> bool:
+    return any(node is None and one == name for node, one in zip(state.nodes, state.cast, strict=True))
 
 
-def _comes_back(scene: Scene) -> bool:
-    workers = [actor for actor in scene.actors if actor.name.startswith("renew")]
-    return any(actor.state == "dead" or actor.result == "look again" for actor in workers)
-
-
-def _deliver(scene: Scene, ports: Ports) -> None:
-    for name in ("rescue", "renewal", "chore"):
-        queue = scene.queues[name]
-        for delivery in queue.receive():
-            _work(ports, name, delivery)
-            queue.delete(delivery.receipt)
-
-
-def _work(ports: Ports, queue: str, delivery: Delivery) -> None:
-    if queue == "rescue":
-        _quietly(lambda: settle_patiently(ports, decode(delivery.body), ports.clock.now()))
-        return
-    body = json.loads(delivery.body)
-    if queue == "chore":
-        _quietly(lambda: do_chore(ports, body["chore"]))
-    else:
-        _quietly(lambda: renew_one(ports, Key(body["pk"], body["sk"]), body["version"], delivery.times))
-
-
-def _quietly(act: Callable[[], object]) -> None:
-    try:
-        act()
-    except StrongroomError:
-        return  # the queue and the schedule bring it again
-
-
-def _of_answers(scene: Scene) -> Iterator[str]:
-    for actor in scene.actors:
-        match actor.result:
-            case ("released", str(token), _):
-                if scene.provider.issued.get(token) != PERSON:
+def _of_answers(state: State, before: State) -> Iterator[str]:
+    """I1, I2 and I17: what a look-up that has just ended was given."""
+    for at, (node, was) in enumerate(zip(state.nodes, before.nodes, strict=True)):
+        if node is was or node is None or not node.over:
+            continue
+        match node.result:
+            case (ended, "released", str(token), expires_at, now):
+                if _provider(state).issued.get(token) != PERSON:
                     yield "I1: a token of somebody else"
-                if actor.name in scene.began_after_revoke:
-                    yield "I2: a token after the revoke had returned"
+                if ended:
+                    yield f"I2: a token after {ended} had returned"
+                if expires_at is not None and cast(int, expires_at) - cast(float, now) < LEAST_VALIDITY:
+                    yield "I17: a token that is good for less than ten seconds"
+            case (_, error, kind) if error == FELL_OVER:
+                yield f"I22: {state.cast[at]} fell over a {kind}"
 
 
-def _account_of(scene: Scene, token: str) -> str | None:
-    return scene.provider.account_of(token)
+def _provider(state: State) -> WatchedProvider:
+    return cast(WatchedProvider, state.things[PROVIDER].value)
 
 
-def _of_the_end(scene: Scene) -> Iterator[str]:
-    answer = _look_up_at_the_end(scene)
-    crashed, revokes = scene.scheduler.kills > 0, any(a.name.startswith("revoke") for a in scene.actors)
-    match answer:
-        case ("released", str(token), _):
-            if scene.revoked:
-                yield "I2: a token after the revoke had returned, in the end"
-            elif _account_of(scene, token) != PERSON:
+def _row(state: State, key: Key) -> Row | None:
+    thing = state.things.get(key)
+    return cast("Row | None", thing.value) if thing is not None else None
+
+
+def _of_write(ground: Ground, state: State, before: State) -> Iterator[str]:
+    """I4, I7 and I9: what a step has made of the connection's row."""
+    was, now = _row(before, ground.connection), _row(state, ground.connection)
+    if was is now or was == now:
+        return
+    if was is None or now is None:
+        yield "I7: the row is gone"
+        return
+    old, new = (Version(str(row["grant"]), int(str(row["n"]))) for row in (was, now))
+    same_tokens = all(was.get(name) == now.get(name) for name in ("access", "refresh"))
+    reason = now.get("status_reason")
+    rules = {
+        "I4: an older version replaces a newer one": new.grant == old.grant and new.n < old.n,
+        "I4: an older grant comes back": new.grant != old.grant and new.grant in before.facts.grants,
+        "I4: other tokens under the same version": new == old and not same_tokens,
+        "I2: tokens under a grant that was revoked": new.grant == old.grant and "access" not in was and "access" in now,
+        "I7: tokens vanish without a revoke": "access" in was and "access" not in now and reason != "revoked",
+        "I7: a person must act although nothing was refused": reason in ("refused", "lost_response")
+        and was.get("status_reason") is None
+        and not _provider(state).refused,
+        "I9: tokens stored without authority": new.grant != old.grant
+        and "access" in now
+        and not _has_authority(ground, before, now),
+    }
+    yield from (rule for rule, is_broken in rules.items() if is_broken)
+
+
+def _has_authority(ground: Ground, state: State, row: Row) -> bool:
+    member = _row(state, keys.member(TEAM, PERSON)) or {}
+    place = _row(state, keys.installation(TEAM, ground.installation)) or {}
+    return (member.get("state"), member.get("epoch"), place.get("binding"), place.get("enabled")) == (
+        "active",
+        row["epoch"],
+        row["binding"],
+        True,
+    )
+
+
+def _of_the_end(state: State, after: Aftermath) -> Iterator[str]:
+    yield from _of_the_last_answer(state, after)
+    if after.provider.reused and not state.facts.lost:
+        yield "I3, I5: the provider saw a spent refresh token although no answer was lost"
+    kept = after.kept_refresh_tokens()
+    for grant in after.provider.grants:
+        if grant.alive and grant.refresh not in kept and not state.facts.lost:
+            yield "I5, I14: the provider honours tokens that are neither stored nor revoked"
+    if after.due():
+        yield "I6, I16: something is still due in the end"
+    if any(queue.waiting() or queue.dead for queue in after.queues.values()):
+        yield "I15, I16: a message is never done"
+    yield from _of_coming_back(state, after)
+
+
+def _of_the_last_answer(state: State, after: Aftermath) -> Iterator[str]:
+    match after.answer():
+        case ("released", str(token)):
+            if state.returned & {"revoke", "leave"}:
+                yield "I2: a token after all was over, in the end"
+            if after.provider.account_of(token) != PERSON:
                 yield "I5: the stored token is not the provider's present one"
         case ("AuthorizationRequired", "revoked"):
-            if not revokes:
+            if "revoke" not in state.cast:
                 yield "I7: revoked by nobody"
+        case ("AuthorizationRequired", "lost_response"):
+            if not state.facts.lost:
+                yield "I5: no answer was lost, and yet a person must act"
+            elif after.ground.kind != "strict" and not state.outage_until:
+                yield "I6: a provider with a grace window would have given tokens again"
+        case ("NotFound", _):
+            if "leave" not in state.cast:
+                yield "I7: no member any more, through nobody"
         case ("AuthorizationRequired", reason):
-            if not (crashed and reason == "lost_response"):
-                yield f"I5, I7: a person must act: {reason}"
+            yield f"I5, I7: a person must act: {reason}"
         case other:
             yield f"I6: no answer in the end: {other}"
-    if scene.provider.reused and not crashed:
-        yield "I3, I5: the provider saw a spent refresh token although nobody crashed"
-    yield from _of_grants(scene)
-    if any(int(str(row["due_at"])) <= scene.clock.now() for row in scene.table.rows().values() if "due_at" in row):
-        yield "I6, I16: something is still due in the end"
 
 
-def _of_grants(scene: Scene) -> Iterator[str]:
-    """I14: what the provider still honours is in the table, unless a process died with it in its hands."""
-    stored = _stored_refresh_token(scene)
-    for grant in scene.provider.grants:
-        if grant.account == PERSON and grant.alive and grant.refresh != stored and not scene.scheduler.kills:
-            yield "I5, I14: the provider honours tokens that are neither stored nor revoked"
-
-
-def _stored_refresh_token(scene: Scene) -> str | None:
-    connection = Connection.from_item(scene.table.rows()[scene.ground.connection])
-    if connection.tokens is None or connection.tokens.refresh is None:
-        return None
-    team = Team.from_item(scene.table.rows()[Key("T#acme", "A")])
-    ring = scene.plain_ports().vault.ring("connection", team.sealing_keys)
-    return ring.open(connection.tokens.refresh, connection.place("refresh_token")).reveal()
-
-
-def _look_up_at_the_end(scene: Scene) -> tuple[object, ...]:
+def _of_coming_back(state: State, after: Aftermath) -> Iterator[str]:
+    """I21: whoever comes back after leaving finds nothing of before."""
+    if "leave" not in state.returned:
+        return
     try:
-        return told(look_up(scene.plain_ports(), scene.ask()))
+        put_member(after.ports, HOST, TEAM, PERSON, "team_admin")
     except StrongroomError as error:
-        return (type(error).__name__, error.detail.get("reason", error.public_code))
+        yield f"I21: cannot come back: {type(error).__name__}"
+        return
+    answer = after.answer()
+    if answer not in (("AuthorizationRequired", "never_connected"), ("AuthorizationRequired", "revoked")):
+        yield f"I21: whoever comes back gets {answer[:2]}"

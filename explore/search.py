@@ -1,21 +1,17 @@
-"""Every schedule, depth first: each run starts anew and repeats the choices before the one that differs.
-
-A state that was met before is not gone on from. It holds the rows, the provider, the queues, the time, everything that
-each actor has seen (so where it stands), and what the invariants remember: what comes after it cannot differ.
-"""
+"""Every schedule, nearest first: from each state everything that may follow, and no state twice."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from explore.invariants import broken
-from explore.scheduler import Choice
-from explore.stepped import Knowledge, Mistaken
-from explore.worlds import Ground, Scene
+from explore.actors import Node
+from explore.course import Course, Nursery
+from explore.state import ONE_CRASH, Bounds, State
 
-MOST_VIOLATIONS = 20
+Judge = Callable[[State, State | None], list[str]]
 
 
 @dataclass(frozen=True)
@@ -28,97 +24,85 @@ class Violation:
 
 @dataclass
 class Found:
-    """What a search has found. `ends` are the states in which all actors had ended."""
+    """What a search has found. `steps` are the ways on that were tried; `ends` the states in which all actors had ended;
+    `runs` how often a flow was run, each time with other answers."""
 
     cast: tuple[str, ...]
-    crashes: int
-    runs: int = 0
+    bounds: Bounds
+    kind: str
+    steps: int = 0
     states: int = 0
-    ends: set[object] = field(default_factory=set)
+    runs: int = 0
+    ends: set[Hashable] = field(default_factory=set)
     violations: list[Violation] = field(default_factory=list)
     seconds: float = 0.0
     whole: bool = True
 
-    def __str__(self) -> str:
-        rate = self.runs / self.seconds if self.seconds else 0
-        extent = "" if self.whole else ", NOT ALL"
-        return (
-            f"{' | '.join(self.cast)}, {self.crashes} crash: {self.states} states, {self.runs} runs, {len(self.ends)} ends,"
-            f" {len(self.violations)} violations in {self.seconds:.1f} s ({rate:.0f} runs/s){extent}"
-        )
-
-
-@dataclass
-class _Branch:
-    """One choice of the present schedule."""
-
-    taken: Choice
-    left: list[Choice]
-
-
-class NotTheSame(Exception):
-    """A run did not repeat: something is not in the scheduler's hand."""
-
 
 @dataclass
 class Search:
-    """Explore one cast. `most_runs` bounds it; then the result says that it is not whole."""
+    """Explore one cast. `judge` names what a step, or (without a state before it) an end, has broken."""
 
-    ground: Ground
+    nursery: Nursery
     cast: Sequence[str]
-    crashes: int = 1
-    hurries: int = 1
+    judge: Judge
+    bounds: Bounds = ONE_CRASH
     reduce: bool = True
-    most_runs: int = 1_000_000
-    knowledge: Knowledge = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.knowledge = Knowledge(self.reduce, time_passes=not self.reduce)
+    enough: int = 20
+    """Violations after which it stops."""
+    most_states: int = 2_000_000
 
     def run(self) -> Found:
-        """Explore everything; begin anew whenever an assumption of the reduction turns out wrong."""
-        started = perf_counter()
+        """Explore everything; begin anew while what is known of the actors grows."""
+        started, lives = perf_counter(), Node.lives
         while True:
-            try:
-                found = self._whole()
-            except Mistaken:
-                continue
-            found.seconds = perf_counter() - started
-            return found
-
-    def _whole(self) -> Found:
-        found, met, path = Found(tuple(self.cast), self.crashes), set[object](), list[_Branch]()
-        while True:
-            self._once(found, met, path)
-            found.runs += 1
-            while path and not path[-1].left:
-                path.pop()
-            if not path or found.runs >= self.most_runs or len(found.violations) >= MOST_VIOLATIONS:
-                found.whole = not path
-                found.states = len(met)
+            course = Course(self.nursery, self.cast, self.bounds, self.reduce)
+            found = self._whole(course)
+            if not course.grew or found.violations or not self.reduce:
+                found.seconds, found.runs = perf_counter() - started, Node.lives - lives
                 return found
-            path[-1].taken = path[-1].left.pop(0)
 
-    def _once(self, found: Found, met: set[object], path: list[_Branch]) -> None:
-        scene = Scene(self.ground, self.cast, self.knowledge, self.crashes, self.hurries)
-        old, at = len(path), 0
+    def _whole(self, course: Course) -> Found:
+        found = Found(tuple(self.cast), self.bounds, self.nursery.ground.kind)
+        start = course.start()
+        came: dict[Hashable, tuple[Hashable, str]] = {start.key: (None, "")}
+        waiting = deque([start])
+        while waiting and len(found.violations) < self.enough:
+            if len(came) > self.most_states:
+                found.whole = False
+                break
+            state = waiting.popleft()
+            if state.is_end:
+                self._end(found, came, state)
+            for choice in course.choices(state):
+                found.steps += 1
+                after = course.after(state, choice)
+                key = after.key
+                if key in came:
+                    continue
+                came[key] = (state.key, course.words(state, choice))
+                rules = self.judge(after, state)
+                if rules:
+                    found.violations.append(Violation(tuple(rules), _way(came, key)))
+                else:
+                    waiting.append(after)
+        found.states = len(came)
+        return found
 
-        def choose(options: Sequence[Choice]) -> Choice | None:
-            nonlocal at
-            at += 1
-            if at <= old:
-                if path[at - 1].taken not in options:
-                    raise NotTheSame(str(path[at - 1].taken))
-                return path[at - 1].taken
-            state = scene.digest
-            if state in met:
-                return None
-            met.add(state)
-            path.append(_Branch(options[0], list(options[1:])))
-            return options[0]
+    def _end(self, found: Found, came: dict[Hashable, tuple[Hashable, str]], state: State) -> None:
+        found.ends.add((state.total, state.now, state.facts, tuple(map(_result, state.nodes))))
+        rules = self.judge(state, None)
+        if rules:
+            found.violations.append(Violation(tuple(rules), _way(came, state.key)))
 
-        if scene.scheduler.run(choose) and scene.digest not in found.ends:
-            found.ends.add(scene.digest)
-            rules = broken(scene)
-            if rules:
-                found.violations.append(Violation(tuple(rules), tuple(str(branch.taken) for branch in path)))
+
+def _result(node: Node | None) -> Hashable:
+    return None if node is None else repr(node.result)
+
+
+def _way(came: dict[Hashable, tuple[Hashable, str]], key: Hashable) -> tuple[str, ...]:
+    words: list[str] = []
+    while key is not None:
+        key, word = came[key]
+        words.append(word)
+    return tuple(words[-2::-1])

@@ -25,6 +25,14 @@ _EPILOG = """\
 The first run makes an environment in .venv and needs the network; later ones do not.
 Start with: python3 dev.py demo"""
 
+EXPLORED = ("pairs", "faults", "hurried", "triples", "outage", "five", "crashes", "mixes")
+STORM = (
+    ("connections", 16, "connections, half of them at each of two providers"),
+    ("look-ups", 100, "look-ups at once in each round"),
+    ("kills", 9, "processes to kill, three in a round"),
+    ("seed", 1, "what decides when what happens"),
+)
+
 _DOCTOR_STATUS = "0 it would connect, 1 it would not, 2 wrong usage or a URL that is never called, 3 nobody can say"
 _DOCTOR_JSON = (
     "the probe's answer, without draft and callback URL; of a URL that is never called, the error without request id"
@@ -78,13 +86,23 @@ def parser() -> argparse.ArgumentParser:
     peers.add_argument(
         "--without-node", action="store_true", help="skip the servers that need Node, as if it were missing"
     )
+    storm = command("storm", "kill those who renew while everything is due at once; no connection may be lost")
+    storm.add_argument("--port", type=port, default=9400, help="the first of a hundred ports (default 9400)")
+    for name, default, what in STORM:
+        storm.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{what} (default {default})")
+    storm.add_argument("--without-node", action="store_true", help="a second provider of ours instead of oidc-provider")
     doctor = command("doctor", "find out what an MCP server needs; no account, no AWS, nothing is stored")
     doctor.add_argument("url", metavar="URL", help="the MCP server, such as https://mcp.example.com/mcp")
     doctor.epilog = f"Exit status: {_DOCTOR_STATUS}."
     doctor.add_argument("--json", action="store_true", help=f"print JSON: {_DOCTOR_JSON}")
     doctor.add_argument("--allow-loopback", action="store_true", help="also call this machine, and http there")
-    explore = command("explore", "play pairs of renewal, look-up and revoke in every order, with a crash anywhere")
-    explore.add_argument("--triples", action="store_true", help="three at a time instead of two; takes minutes")
+    explore = command(
+        "explore", "play renewal, look-up, complete, revoke and leaving in every order, with crashes anywhere"
+    )
+    explore.add_argument("--only", action="append", choices=EXPLORED, metavar="PART", help=", ".join(EXPLORED))
+    explore.add_argument("--jobs", type=int, metavar="N", help="processes at once (default: one for each core)")
+    explore.add_argument("--mixes", type=int, metavar="N", help="random mixes to play (default 300)")
+    explore.add_argument("--seed", type=int, metavar="N", help="what the mixes are drawn from (default 1)")
     consent = command("consent", "play a demo account's browser at the provider, and print what comes back")
     consent.add_argument("account", metavar="ACCOUNT", help="alice, bob, carol or mallory")
     consent.add_argument("url", metavar="URL", help="the authorization_url that Strongroom gave")
@@ -128,7 +146,7 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
                 raise LocalError(failures.no_make())
             return _become(ensure(BUILD, _say), ["local.build"])
         case "explore":
-            return _become(ensure(DEVELOPMENT, _say), ["explore", *(["3"] if options.triples else [])])
+            return _become(ensure(DEVELOPMENT, _say), ["explore", *arguments[1:]])
         case "lock":
             return _become(ensure(BUILD, _say), ["local", *arguments])
         case _:

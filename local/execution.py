@@ -84,11 +84,23 @@ def environment_of(function: Function, machine: Machine, address: str) -> dict[s
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What an environment was given, and when (seconds since the epoch)."""
+
+    payload: bytes = field(repr=False)
+    since: float
+
+
 class Environment:
-    """One process of the runtime client with a Runtime API of its own. It handles one invocation at a time."""
+    """One process of the runtime client with a Runtime API of its own. It handles one invocation at a time.
+
+    `unanswered` is the task that it has not answered; if the process dies over it, it stays.
+    """
 
     def __init__(self, function: Function, machine: Machine, ports: Iterable[int]) -> None:
         self._function, self._machine = function, machine
+        self.unanswered: Task | None = None
         self._log = machine.logs / f"{function.logical_id}.log"
         self._api = RuntimeApi(ports)
         variables = environment_of(function, machine, self._api.address)
@@ -96,6 +108,11 @@ class Environment:
             command(function.handler, machine.aws_client), variables, function.folder, self._log
         )
         threading.Thread(target=self._watch, daemon=True, name="environment-watch").start()
+
+    @property
+    def function(self) -> str:
+        """The function's logical id."""
+        return self._function.logical_id
 
     @property
     def alive(self) -> bool:
@@ -106,13 +123,17 @@ class Environment:
         request_id = str(uuid.uuid4())
         if not self._api.asked.wait(INIT_SECONDS) and self._api.outcomes.empty():
             return self._broken("Sandbox.Timedout", request_id, "Error: the init phase did not end in time")
-        deadline = int((time.time() + self._function.timeout) * 1000)
+        now = time.time()
+        deadline = int((now + self._function.timeout) * 1000)
+        self.unanswered = Task(payload, now)
         self._api.offer(Invocation(request_id, payload, arn, deadline))
         try:
             outcome = self._api.outcomes.get(timeout=self._function.timeout)
         except queue.Empty:
             words = f"Error: Task timed out after {self._function.timeout:.2f} seconds"
             return self._broken("Sandbox.Timedout", request_id, words)
+        if isinstance(outcome, Responded | Failed):
+            self.unanswered = None
         return self._judge(outcome, request_id)
 
     def _judge(self, outcome: Outcome, request_id: str) -> Answer:
@@ -136,8 +157,12 @@ class Environment:
             log.write(f"{message}\n")
         return Answer(json.dumps({"errorType": kind, "errorMessage": message}).encode(), failed=True)
 
-    def close(self) -> None:
+    def kill(self) -> None:
+        """End the process with SIGKILL, as a machine that fails does: whoever waits for an answer is told that it exited."""
         self._machine.processes.kill(self.process)
+
+    def close(self) -> None:
+        self.kill()
         self._api.close()
 
     def _watch(self) -> None:

@@ -48,7 +48,7 @@ class NodePrograms:
             NoNpm: If there is no npm, and none could be had.
             LocalError: If npm does not get what it needs.
         """
-        if self._is_installed():
+        if self.is_installed():
             return
         npm = self._npm()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,8 @@ class NodePrograms:
     def _pins(self) -> Path:
         return ROOT / "requirements" / self.name
 
-    def _is_installed(self) -> bool:
+    def is_installed(self) -> bool:
+        """Whether what the lock names is there."""
         # npm writes its own copy of the lock last.
         finished = self.path(".package-lock.json")
         return finished.exists() and self._is_complete() and all(self._is_same(name) for name in _PINNED)

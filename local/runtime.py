@@ -79,6 +79,11 @@ class Pool:
         for environment in environments:
             environment.close()
 
+    def at_work(self) -> list[Environment]:
+        """The environments that handle something now."""
+        with self._changed:
+            return [environment for environment in self._busy if environment.alive]
+
     def processes(self) -> list[subprocess.Popen[bytes]]:
         with self._changed:
             return [environment.process for environment in (*self._idle, *self._busy)]
@@ -100,6 +105,10 @@ class Runtime:
         """
         pool = self._pools[logical_id]
         return pool.invoke(payload, pool.function.alias if qualifier == "" else qualifier, patience)
+
+    def at_work(self, *logical_ids: str) -> list[Environment]:
+        """The environments of these functions that handle something now."""
+        return [environment for name in logical_ids for environment in self._pools[name].at_work()]
 
     def processes(self) -> list[subprocess.Popen[bytes]]:
         return [process for pool in self._pools.values() for process in pool.processes()]

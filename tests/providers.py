@@ -95,7 +95,8 @@ def _refreshing(refreshing: Refreshing) -> list[str]:
     found = {True: ["rotate"], False: ["stay the same"], None: []}[refreshing.rotates]
     found += ["a second use ends the grant"] if refreshing.reuse_detected else []
     found += [f"a spent one works for {_span(refreshing.grace)}"] if refreshing.grace else []
-    found += [f"at most {_span(refreshing.lifetime)}"] if refreshing.lifetime else []
+    counted = " from the consent" if refreshing.from_consent else ""
+    found += [f"at most {_span(refreshing.lifetime)}{counted}"] if refreshing.lifetime else []
     return found + ([f"{_span(refreshing.idle)} unused"] if refreshing.idle else [])
 
 

@@ -93,8 +93,8 @@ class Consented:
 class World:
     """One deployment with the teams `acme` (alice an admin; bob and carol) and `rivals` (mallory an admin)."""
 
-    def __init__(self, **policy: Any) -> None:
-        self.clock, self.chance, self.journal = FakeClock(), FakeChance(), FakeJournal()
+    def __init__(self, clock: FakeClock | None = None, **policy: Any) -> None:
+        self.clock, self.chance, self.journal = clock or FakeClock(), FakeChance(), FakeJournal()
         self.table, self.keys, self.egress = FakeTable(self.clock), FakeKeyService(), FakeEgress()
         self.queues = Queues(*(FakeQueue(self.clock) for _ in range(4)))
         usual = {"web_origins": ("https://web.example",)}
@@ -278,6 +278,8 @@ ROUTES = {
     ("GET", "/v1/teams/{team}/installations"): installations,
     ("POST", "/v1/teams/{team}/installations"): installations,
     ("GET", "/v1/teams/{team}/installations/{installation}"): installations,
+    ("GET", "/v1/teams/{team}/installations/{installation}/timeline"): installations,
+    ("GET", "/v1/teams/{team}/records"): installations,
     ("POST", "/v1/teams/{team}/installations/{installation}/authorize"): authorize,
     ("POST", "/v1/teams/{team}/probe"): authorize,
     ("GET", "/v1/authorizations/{authorization}"): callback,

@@ -1,4 +1,4 @@
-"""Teams, members, satellites, installations and statuses. It can open client secrets, and no token."""
+"""Teams, members, satellites, installations, statuses, timelines and records. It can open client secrets, and no token."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from strongroom.aws import identity
 from strongroom.aws.bodies import InstallBody, MemberBody, SatelliteBody, parsed
 from strongroom.aws.http import Request, Response, answer, serve
 from strongroom.aws.shapes import listed
+from strongroom.aws.timeline_shapes import position_in, records_shown, timeline_shown
 from strongroom.aws.wiring import Wired, wire
 from strongroom.domain.identifiers import checked_installation, checked_team
 from strongroom.domain.team import Caller
-from strongroom.flows import install, people
+from strongroom.flows import install, people, timeline
 
 PORTS = wire("installations")
 
@@ -23,6 +24,8 @@ def lambda_handler(event: Any, context: Any, ports: Wired = PORTS) -> Response:
         "GET /v1/teams/{team}/installations": partial(show_all, ports),
         "POST /v1/teams/{team}/installations": partial(add, ports),
         "GET /v1/teams/{team}/installations/{installation}": partial(show, ports),
+        "GET /v1/teams/{team}/installations/{installation}/timeline": partial(show_timeline, ports),
+        "GET /v1/teams/{team}/records": partial(show_records, ports),
         "PUT /v1/host/teams/{team}/members": partial(put_member, ports),
         "PUT /v1/host/teams/{team}/satellites": partial(put_satellite, ports),
     }
@@ -54,6 +57,23 @@ def show(wired: Wired, request: Request) -> Response:
     team = checked_team(request.path.get("team", ""))
     installation = checked_installation(request.path.get("installation", ""))
     return answer(200, listed(install.see(wired.ports, user, team, installation)))
+
+
+def show_timeline(wired: Wired, request: Request) -> Response:
+    """`GET .../timeline`: what happened to the connection that serves me, and what happens next."""
+    user = identity.person(request.event, wired.issuer)
+    team = checked_team(request.path.get("team", ""))
+    installation = checked_installation(request.path.get("installation", ""))
+    story = timeline.timeline_of(wired.ports, user, team, installation)
+    return answer(200, timeline_shown(story, int(wired.ports.clock.now())))
+
+
+def show_records(wired: Wired, request: Request) -> Response:
+    """`GET .../records`: who changed what in the team, for its admins."""
+    user = identity.person(request.event, wired.issuer)
+    team = checked_team(request.path.get("team", ""))
+    after = position_in(request.query, wired.ports.clock.now())
+    return answer(200, records_shown(timeline.records(wired.ports, user, team, after)))
 
 
 def put_member(wired: Wired, request: Request) -> Response:

@@ -12,14 +12,13 @@ from strongroom.domain.errors import InvalidRequest, QueueUnavailable, StoreUnav
 from strongroom.domain.identifiers import is_version
 from strongroom.domain.table import Key
 from strongroom.flows.settle import settle_patiently
+from strongroom.flows.slots import Slots
 from strongroom.flows.work import LookAgain, renew_one
 from strongroom.ports import Queue
 
 RESCUE_WITHIN = 20.0
 """Seconds in which one delivery of a result asks a silent table again and again, so that it is stored before anybody looks
 a second time with the token that it replaces. Then it comes back; so it does if the function is killed while it asks."""
-HURRIED_DELIVERIES = 6
-"""Deliveries of twenty seconds each: the first two minutes."""
 
 PORTS = wire("renew", queues=("renewal", "rescue"), people=False)
 
@@ -27,35 +26,35 @@ PORTS = wire("renew", queues=("renewal", "rescue"), people=False)
 def lambda_handler(event: Any, context: Any, ports: Wired = PORTS) -> Any:
     """Take messages that each name a connection to renew, or hold a result to store."""
     found = messages(event, context, ports.ports.journal)
-    return each(found, partial(work, ports), ports.ports.journal)
+    return each(found, partial(work, ports, Slots()), ports.ports.journal)
 
 
-def work(wired: Wired, message: Delivered) -> bool:
+def work(wired: Wired, slots: Slots, message: Delivered) -> bool:
     """Do one message, by the queue that it came from; False lets it come back."""
     match wired.queues.get(message.queue):
         case "renewal":
-            return renew(wired, message)
+            return renew(wired, slots, message)
         case "rescue":
             return store(wired, message)
         case _:
             raise InvalidRequest("not from a queue of ours")
 
 
-def renew(wired: Wired, message: Delivered) -> bool:
+def renew(wired: Wired, slots: Slots, message: Delivered) -> bool:
     """Renew the connection that the message names, if its version is still the present one."""
     fields = message.json()
     pk, sk, version = fields.get("pk"), fields.get("sk"), fields.get("version")
     if not isinstance(pk, str) or not isinstance(sk, str) or not isinstance(version, str) or not is_version(version):
         raise InvalidRequest("not the name of a connection")
-    worked = renew_one(wired.ports, Key(pk, sk), version, message.receives)
+    worked = renew_one(wired.ports, Key(pk, sk), version, message.receives, slots)
     if isinstance(worked, LookAgain):
         return _postponed(wired, wired.ports.queues.renewal, message, worked.seconds)
     return True
 
 
 def store(wired: Wired, message: Delivered) -> bool:
-    """Store a rescued result. While it is young it comes back at once: it has to be in the table before a second look
-    sends the token that it replaces.
+    """Store a rescued result. While the table is silent it comes back at once, however long that lasts: it has to be in the
+    table before a second look, which waits a few seconds for it, sends the token that it replaces.
 
     What cannot be read may be a grant all the same, written by another release: an alarm, and it comes back until it is
     put aside on the dead-letter queue. It is never dropped.
@@ -67,9 +66,7 @@ def store(wired: Wired, message: Delivered) -> bool:
         wired.ports.journal.alarm("rescue_unreadable", message=message.id)
         return False
     except StoreUnavailable:
-        if message.receives <= HURRIED_DELIVERIES:
-            return _postponed(wired, wired.ports.queues.rescue, message, 1)
-        raise
+        return _postponed(wired, wired.ports.queues.rescue, message, 1)
     return True
 
 

@@ -2,7 +2,7 @@
 // switched on here is off by default; the policies are those that it has for development.
 import { Provider, errors } from "oidc-provider";
 
-const { PEER_PORT, PEER_ISSUER, PEER_RESOURCE, PEER_SCOPES, PEER_CLIENT, PEER_SECRET } = process.env;
+const { PEER_PORT, PEER_ISSUER, PEER_RESOURCE, PEER_SCOPES, PEER_CLIENT, PEER_SECRET, PEER_ACCESS_SECONDS } = process.env;
 // Documents of clients are fetched by https alone, and not from this machine: this is how our own, which has no certificate,
 // is found on loopback.
 const { PEER_DOCUMENTS, PEER_DOCUMENTS_AT } = process.env;
@@ -19,7 +19,12 @@ const provider = new Provider(PEER_ISSUER, {
       enabled: true,
       getResourceServerInfo: (_context, resource) => {
         if (resource !== PEER_RESOURCE) throw new errors.InvalidTarget();
-        return { scope: PEER_SCOPES, audience: PEER_RESOURCE, accessTokenFormat: "opaque" };
+        return {
+          scope: PEER_SCOPES,
+          audience: PEER_RESOURCE,
+          accessTokenFormat: "opaque",
+          accessTokenTTL: Number(PEER_ACCESS_SECONDS),
+        };
       },
     },
     revocation: { enabled: true },

@@ -28,6 +28,7 @@ from local.stack import Stack
 
 PORTS_OF_PEER = 3
 ACCOUNT = "alice"  # who consents, at every server
+ACCESS_SECONDS = 3600
 PATIENCE = 60
 HERE = Path(__file__).parent
 PYTHON = Environment(DATA / "peers-venv", ROOT / "requirements" / "peers.txt")
@@ -37,8 +38,8 @@ NODE = NodePrograms(
     ("oidc-provider", "miniflare", "workerd", "@cloudflare/workers-oauth-provider"),
 )
 WELL_KNOWN = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
+CLIENT = "notes-server"
 
-_CLIENT = "notes-server"
 _POLL = 0.1
 
 
@@ -100,6 +101,7 @@ class Standing:
     wire: Wire = field(repr=False)
     metadata: Mapping[str, Any]
     documents: Documents
+    secret: str = field(repr=False)
 
 
 def prepare(peer: Peer, say: Callable[[str], None]) -> None:
@@ -118,14 +120,19 @@ def prepare(peer: Peer, say: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def running(stack: Stack, peer: Peer, place: Place, documents: Documents) -> Iterator[Standing]:
+def running(
+    stack: Stack, peer: Peer, place: Place, documents: Documents, access_seconds: int = ACCESS_SECONDS
+) -> Iterator[Standing]:
     """Start a peer with a wire before it and an MCP server beside it; stop all three in the end.
+
+    `access_seconds`: how long access tokens live, where a peer lets that be chosen.
 
     Raises:
         LocalError: If one of them does not come up.
     """
     secret = secrets.token_urlsafe(32)
-    environment = {**_environment(stack, place, documents), "PEER_SECRET": secret}
+    lifetime = {"PEER_ACCESS_SECONDS": str(access_seconds)}
+    environment = {**_environment(stack, place, documents), **lifetime, "PEER_SECRET": secret}
     started: list[subprocess.Popen[bytes]] = []
 
     def start(name: str, command: Sequence[str], folder: Path, ready: str) -> None:
@@ -138,7 +145,7 @@ def running(stack: Stack, peer: Peer, place: Place, documents: Documents) -> Ite
         with Wire(place.first, place.server) as wire:
             metadata = metadata_of(place.issuer)
             start(f"{peer.team}-notes", _notes(place, metadata), stack.options.run_dir, place.mcp)
-            yield Standing(peer, place, wire, metadata, documents)
+            yield Standing(peer, place, wire, metadata, documents, secret)
     finally:
         stack.processes.stop(started)
 
@@ -153,7 +160,7 @@ def _environment(stack: Stack, place: Place, documents: Documents) -> dict[str, 
         "PEER_RESOURCE": place.mcp,
         "PEER_SCOPES": f"{READ} {WRITE}",
         "PEER_ACCOUNT": ACCOUNT,
-        "PEER_CLIENT": _CLIENT,
+        "PEER_CLIENT": CLIENT,
         "PEER_DOCUMENTS": documents.public,
         "PEER_DOCUMENTS_AT": documents.reached,
     }
@@ -170,7 +177,7 @@ def _command(peer: Peer) -> list[str]:
 
 def _notes(place: Place, metadata: Mapping[str, Any]) -> list[str]:
     asked = metadata.get("introspection_endpoint")
-    how = ("--introspection", str(asked), "--client", _CLIENT) if asked else ("--probe", f"{place.issuer}/probe")
+    how = ("--introspection", str(asked), "--client", CLIENT) if asked else ("--probe", f"{place.issuer}/probe")
     port = str(place.first + 2)
     return [sys.executable, "-m", "local.peers.notes", "--port", port, "--issuer", place.issuer, *how]
 

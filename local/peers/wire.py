@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,13 +26,15 @@ _OF_ONE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding",
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One POST and its answer. Holds secrets: it is never printed."""
+    """One POST and its answer. Holds secrets: it is never printed. `came_at`, `answered_at`: seconds since the epoch."""
 
     path: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     status: int
     answer: bytes = field(repr=False)
+    came_at: float = 0.0
+    answered_at: float = 0.0
 
     @property
     def form(self) -> dict[str, str]:
@@ -54,13 +58,17 @@ def _object(text: bytes) -> dict[str, Any]:
 
 
 class Wire:
-    """Listen on one port of loopback for the server on another, until it is closed."""
+    """Listen on one port of loopback for the server on another, until it is closed.
+
+    `distance`: how many seconds an answer to a POST takes on its way, when the server has done its work.
+    """
 
     def __init__(self, port: int, server: int) -> None:
         self._exchanges: list[Exchange] = []
         self._behind = server
+        self.distance = 0.0
         try:
-            self._listener = ThreadingHTTPServer((LOOPBACK, port), _handler(self))
+            self._listener = _Listener((LOOPBACK, port), _handler(self))
         except OSError as error:
             raise LocalError(f"Port {port} on {LOOPBACK} is taken; choose others with --port.") from error
         self._thread = threading.Thread(target=self._listener.serve_forever, daemon=True)
@@ -121,16 +129,30 @@ def _lasting(headers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in headers if name.lower() not in _OF_ONE_CONNECTION]
 
 
+class _Listener(ThreadingHTTPServer):
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keep quiet if it is the caller who has gone; what the server answered is remembered."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def _handler(wire: Wire) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _hand_on(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            length, came_at = int(self.headers.get("content-length", 0)), time.time()
+            body = self.rfile.read(length)
+            if len(body) < length:
+                return  # whoever asked is gone: nobody has seen a request
             try:
                 status, headers, answer = wire.hand_on(self.command, self.path, self.headers.items(), body)
             except (OSError, http.client.HTTPException):
                 status, headers, answer = 502, [], b""
             if self.command == "POST":
-                wire.remember(Exchange(urlsplit(self.path).path, dict(self.headers.items()), body, status, answer))
+                path, sent = urlsplit(self.path).path, dict(self.headers.items())
+                wire.remember(Exchange(path, sent, body, status, answer, came_at, time.time()))
+                threading.Event().wait(wire.distance)
             self.send_response_only(status)
             for name, value in headers:
                 self.send_header(name, value)

@@ -29,7 +29,8 @@ READS_DOCUMENTS: dict[str, object] = {
 
 @dataclass
 class Grant:
-    """What one account allowed one client. `tokens` are alive; `spent` refresh tokens betray a thief."""
+    """What one account allowed one client. `access` and `refresh` are alive since `issued_at`; `spent` refresh tokens betray
+    a thief, except the one that was spent `last`, in a grace window after that."""
 
     account: str
     client: str
@@ -38,6 +39,8 @@ class Grant:
     access: str = ""
     refresh: str = ""
     spent: set[str] = field(default_factory=set)
+    last: str = ""
+    issued_at: float = 0
 
 
 class SendsNobodyThere(Exception):
@@ -48,6 +51,9 @@ class SendsNobodyThere(Exception):
 class FakeProvider:
     """Answers at `issuer`. `lifetime` None: `expires_in` is left out. `rotates` False: the refresh token stays.
 
+    `grace`: for so many seconds the refresh token that was spent last is answered with the present tokens once more.
+    `detects_reuse` False: another spent one is refused, and the grant lives on.
+
     `clients` are those that have registered. `documents` are client metadata documents by their URL: this provider fetches
     nothing, whoever tests gives it what it would have read.
     """
@@ -56,6 +62,8 @@ class FakeProvider:
     issuer: str = "https://provider.example"
     lifetime: int | None = 3600
     rotates: bool = True
+    grace: float = 0
+    detects_reuse: bool = True
     gives_refresh: bool = True
     metadata: dict[str, object] = field(default_factory=dict)
     clients: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -198,21 +206,31 @@ class FakeProvider:
         return self._issue(grant)
 
     def _refresh(self, form: dict[str, str], client: str) -> Answer:
+        token = form["refresh_token"]
         for grant in (grant for grant in self.grants if grant.client == client):
-            if form["refresh_token"] in grant.spent:
+            if grant.alive and self._still_forgives(grant, token):
+                return self._issued(grant)
+            if token in grant.spent and self.detects_reuse:
                 grant.alive = False
-            if grant.alive and form["refresh_token"] == grant.refresh:
+            if grant.alive and token == grant.refresh:
                 return self._issue(grant)
         return _json(400, {"error": "invalid_grant"})
 
+    def _still_forgives(self, grant: Grant, token: str) -> bool:
+        return token == grant.last and self.clock.now() < grant.issued_at + self.grace
+
     def _issue(self, grant: Grant) -> Answer:
-        grant.access = self._fresh("access")
+        grant.access, grant.issued_at = self._fresh("access"), self.clock.now()
         if self.rotates or not grant.refresh:
             grant.spent |= {grant.refresh} if grant.refresh else set()
-            grant.refresh = self._fresh("refresh")
+            grant.last, grant.refresh = grant.refresh, self._fresh("refresh")
+        return self._issued(grant)
+
+    def _issued(self, grant: Grant) -> Answer:
         body: dict[str, object] = {"access_token": grant.access, "token_type": "Bearer", "scope": grant.scope}
         body |= {"refresh_token": grant.refresh} if self.gives_refresh else {}
-        body |= {"expires_in": self.lifetime} if self.lifetime is not None else {}
+        if self.lifetime is not None:
+            body["expires_in"] = self.lifetime - int(self.clock.now() - grant.issued_at)
         return _json(200, body)
 
     def _revoke(self, request: Outgoing) -> Answer:
@@ -221,7 +239,7 @@ class FakeProvider:
             return _json(401, {"error": "invalid_client"})
         self.revoked.append(form["token"])
         for grant in self.grants:
-            grant.alive = grant.alive and form["token"] not in {grant.refresh, grant.access}
+            grant.alive = grant.alive and form["token"] not in {grant.refresh, grant.access, *grant.spent}
         return Reply(200, {}, b"")
 
 

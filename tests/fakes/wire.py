@@ -41,6 +41,11 @@ def done(**fields: Any) -> Reply:
     return Reply(200, fields)
 
 
+def response(url: str, reply: Reply) -> AWSResponse:
+    """Make the bytes that botocore reads of a reply."""
+    return AWSResponse(url, reply.status, HTTPHeaders(), _Raw(json.dumps(reply.body).encode()))
+
+
 class ScriptedWire:
     """Answer each request of a client with the next line of the script, an exception being a broken connection."""
 
@@ -56,7 +61,7 @@ class ScriptedWire:
         line = self._script.pop()
         if isinstance(line, Exception):
             raise line
-        return AWSResponse(request.url, line.status, HTTPHeaders(), _Raw(json.dumps(line.body).encode()))
+        return response(request.url, line)
 
 
 class _Raw(io.BytesIO):

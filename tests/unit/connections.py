@@ -54,6 +54,7 @@ def row_of(connection: Connection) -> Item:
         "intents": state.intents or None,
         "retry_at": state.retry_at or None,
         "failures": state.failures or None,
+        "failing_since": state.failing_since,
         "last_error": state.last_error,
     }
     known = {name: value for name, value in attempts.items() if value is not None}

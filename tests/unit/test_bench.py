@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from bench import cold_start, look_up, request_units
+from bench.outside import Grants, Rows
 from bench.ratios import compared
-from bench.request_units import Journey
+from bench.reported import Reported
+from bench.request_units import BUSY, DOWN, ENDED, Journey
 from bench.sizes import index_write_units, item_size, read_units, row_write_units, write_units
+from bench.sweep import Swept, sweep
+from bench.wire import Body, Wire
+from strongroom.adapters import clients
+from strongroom.domain.http import Reply
 from strongroom.domain.table import Item
+from tests.fakes.wire import fake_session
 
 MOST_READ_UNITS = 5
 MOST_WRITE_UNITS = 6
@@ -96,6 +106,103 @@ def test_a_renewal_of_a_row_of_two_kilobytes_costs_six_write_units_and_one_provi
 
 def test_a_row_that_a_lease_takes_over_two_kilobytes_costs_two_units_more() -> None:
     assert request_units.renewal_by_schedule(TWO_KB + 1).write_units == MOST_WRITE_UNITS + 2
+
+
+def test_the_third_renewal_costs_what_the_first_does_and_so_does_the_exercise_of_what_nobody_uses() -> None:
+    first = request_units.renewal_by_schedule(TWO_KB)
+
+    for later in (request_units.renewal_by_schedule(TWO_KB, before=2), request_units.exercise(TWO_KB)):
+        assert later.requests == first.requests
+        assert later.provider_requests == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "units"),
+    [(DOWN, 8), (BUSY, 8), (ENDED, 11)],
+    ids=["an outage", "a wish to wait", "the end of the grant"],
+)
+def test_a_renewal_that_fails_costs_one_provider_request_and_is_not_free(answer: Reply, units: int) -> None:
+    found = request_units.fault(answer, TWO_KB)
+
+    assert (found.provider_requests, found.write_units) == (1, units)
+
+
+def test_opening_the_breaker_costs_no_more_than_counting_a_fault() -> None:
+    assert request_units.opening(TWO_KB).requests == request_units.fault(DOWN, TWO_KB).requests
+
+
+def test_a_provider_that_is_left_alone_costs_reads_and_no_write_and_its_return_three_units_once() -> None:
+    paused, tried = request_units.paused(TWO_KB), request_units.well_again(TWO_KB)
+
+    assert (paused.provider_requests, paused.write_units) == (0, 0)
+    assert (tried.provider_requests, tried.write_units) == (1, MOST_WRITE_UNITS + 3)
+
+
+def test_units_are_those_that_the_answers_tell() -> None:
+    client = clients.dynamodb(fake_session())
+    told = {"TableName": "t", "CapacityUnits": 7.5, "GlobalSecondaryIndexes": {"due": {"CapacityUnits": 2.5}}}
+    asked: list[Any] = []
+
+    def answer(operation: str, body: Body) -> Body:
+        asked.append(body["ReturnConsumedCapacity"])
+        return {"ConsumedCapacity": told if operation == "UpdateItem" else [told, told]}
+
+    reported = Reported(client)
+    Wire(client, answer)
+    client.update_item(TableName="t", Key={"PK": {"S": "a"}})
+    client.batch_get_item(RequestItems={"t": {"Keys": [{"PK": {"S": "a"}}]}})
+
+    assert asked == ["INDEXES", "INDEXES"]
+    assert [(one.write_units, one.read_units, one.index_units) for one in reported.requests] == [
+        (7.5, 0, 2.5),
+        (0, 15, 5),
+    ]
+
+
+# The sweep
+
+
+@pytest.mark.parametrize("due", [0, 30])
+def test_a_sweep_costs_the_same_however_much_is_stored(due: int) -> None:
+    assert sweep(due, stored=due + 10) == sweep(due, stored=due + 2000)
+
+
+def test_a_sweep_that_finds_nothing_costs_one_query_a_shard_and_no_message() -> None:
+    assert sweep(0, stored=100) == Swept(found=0, queries=4, read_units=2, other_table_requests=0, queue_requests=0)
+
+
+def test_control_a_sweep_costs_more_where_more_is_due() -> None:
+    few, many = sweep(100, stored=1000), sweep(1000, stored=1000)
+
+    assert (few.found, many.found) == (100, 1000)
+    assert few.queries < many.queries
+    assert few.queue_requests < many.queue_requests
+    assert many.queries <= many.found / 100 + 2 * 4
+    assert many.queue_requests <= many.found / 10 + many.queries
+
+
+# The other side of a renewal
+
+
+def test_the_provider_of_the_measurement_takes_a_refresh_token_once() -> None:
+    counts: Counter[str] = Counter()
+    grants = Grants(counts)
+    grants.know(["first"])
+
+    assert [grants.answer("", b"refresh_token=first")[0] for _ in range(2)] == [200, 400]
+    assert counts == {"renewed": 1, "refused": 1}
+
+
+def test_the_rows_of_the_measurement_change_as_they_are_told() -> None:
+    key = {"PK": {"S": "a"}, "SK": {"S": "b"}}
+    rows = Rows(Counter())
+    rows.lay([{**key, "lease": {"S": "x"}, "n": {"N": "1"}}])
+    change = {"TableName": "t", "Key": key, "UpdateExpression": "SET #n0 = :v0 REMOVE #n1"}
+    names = {"ExpressionAttributeNames": {"#n0": "n", "#n1": "lease"}, "ExpressionAttributeValues": {":v0": {"N": "2"}}}
+
+    assert rows.answer("UpdateItem", json.dumps(change | names).encode()) == (200, b"{}")
+    _, read = rows.answer("BatchGetItem", json.dumps({"RequestItems": {"t": {"Keys": [key]}}}).encode())
+    assert json.loads(read)["Responses"] == {"t": [{**key, "n": {"N": "2"}}]}
 
 
 # What DynamoDB charges

@@ -75,6 +75,7 @@ WHOLE: dict[str, Any] = {
         "reuse_detected": True,
         "grace": 60,
         "lifetime": 5_184_000,
+        "from_consent": True,
         "idle": 86_400,
         "endpoint": "https://alice.files.example/refresh",
     },

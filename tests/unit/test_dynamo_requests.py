@@ -34,6 +34,7 @@ from strongroom.domain.table import (
 )
 from tests.fakes.clock import FakeChance, FakeClock
 from tests.fakes.wire import Reply, ScriptedWire, done, error, fake_session
+from tests.requirements import requirement
 
 KEY = Key("T#acme", "I#1")
 OTHER = Key("T#acme", "I#2")
@@ -263,6 +264,7 @@ def test_a_row_in_the_way_comes_with_the_refusal() -> None:
     assert len(stage.operations) == 1
 
 
+@requirement("fault:F7")
 def test_our_own_mark_in_the_row_is_our_own_success() -> None:
     stage = Stage(error("ConditionalCheckFailedException", Item={**FOUND, "mark": {"S": "the-mark"}}))
 
@@ -279,6 +281,7 @@ def test_the_writes_of_a_transaction_that_failed_are_named_by_position() -> None
     assert len(stage.operations) == 1
 
 
+@requirement("fault:F8")
 def test_a_condition_that_fails_beside_a_conflict_is_a_refusal() -> None:
     stage = Stage(cancelled("TransactionConflict", "ConditionalCheckFailed", "None", "None"))
 
@@ -315,6 +318,7 @@ def test_a_write_is_repeated_unchanged_after_a_fault_that_may_pass(fault: Reply 
     assert len(stage.clock.waits) == 2
 
 
+@requirement("fault:F8")
 @pytest.mark.parametrize(
     "fault",
     [
@@ -341,6 +345,7 @@ def test_reading_is_repeated_too(fault: Reply | Exception) -> None:
     assert len(stage.table.query(Query("table", "T#acme")).items) == 1
 
 
+@requirement("fault:F9")
 @pytest.mark.parametrize("fault", BUSY, ids=label)
 def test_a_fault_that_does_not_pass_is_an_outage_after_five_attempts(fault: Reply | Exception) -> None:
     stage = Stage(*[fault] * 9)

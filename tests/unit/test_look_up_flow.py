@@ -104,11 +104,12 @@ def test_a_token_is_renewed_when_less_than_the_wanted_validity_is_left(
     assert len(scene.refreshes()) == renewed
 
 
-def test_a_provider_whose_tokens_live_for_seconds_is_asked_once_a_look_up() -> None:
+def test_a_token_that_ended_on_its_way_is_not_handed_out_and_the_provider_is_not_asked_again() -> None:
     scene = nearly_over(left=0)
     scene.world.provider.lifetime = 1
     scene.provider_does(after_rotating(scene.world, lambda: scene.world.clock.advance(3)))
-    assert asks(scene).status == 200
+    answers = [asks(scene) for _ in range(3)]
+    assert [(answer.status, answer.headers.get("retry-after")) for answer in answers] == [(503, "7")] * 3
     assert len(scene.refreshes()) == 1
 
 

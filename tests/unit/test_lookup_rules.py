@@ -8,7 +8,17 @@ import pytest
 
 from strongroom.domain.connection import Connection, Renewal, Standing
 from strongroom.domain.errors import InvalidRequest
-from strongroom.domain.lookup import HandOut, PersonMustAct, Renew, Wish, cache_until, decide, is_usable
+from strongroom.domain.lookup import (
+    LEAST_INTERVAL,
+    HandOut,
+    PersonMustAct,
+    Renew,
+    TooSoon,
+    Wish,
+    cache_until,
+    decide,
+    is_usable,
+)
 from tests.unit.connections import FRESH, GRANT, NOW, TOKENS
 
 STANDING = Standing("epoch", "binding")
@@ -18,8 +28,8 @@ V1 = f"{GRANT}.1"
 
 
 def left(seconds: int, lifetime: int | None = 3600) -> Connection:
-    """The token has so many seconds left, now."""
-    return replace(FRESH, tokens=replace(TOKENS, expires_at=NOW + seconds, lifetime=lifetime))
+    """The token has so many seconds left, now, and is not new."""
+    return replace(FRESH, tokens=replace(TOKENS, expires_at=NOW + seconds, lifetime=lifetime, obtained_at=NOW - 3600))
 
 
 def decided(connection: Connection | None, **wish: object) -> object:
@@ -105,3 +115,37 @@ def test_an_answer_of_unknown_end_is_kept_for_a_minute() -> None:
 def test_a_validity_that_cannot_be_asked_for_is_refused(seconds: int) -> None:
     with pytest.raises(InvalidRequest):
         Wish(min_validity=seconds)
+
+
+def over_since(obtained_ago: float, left: float) -> Connection:
+    tokens = replace(TOKENS, obtained_at=NOW - int(obtained_ago), expires_at=NOW + int(left), lifetime=5)
+    return replace(FRESH, tokens=tokens)
+
+
+@pytest.mark.parametrize(
+    ("obtained_ago", "left", "expected"),
+    [(9, 1, HandOut), (9, 0, TooSoon), (9, -4, TooSoon), (10, 1, Renew), (10, -5, Renew), (0, -1, TooSoon)],
+)
+def test_what_was_renewed_a_moment_ago_is_handed_out_while_it_lasts_and_not_renewed(
+    obtained_ago: int, left: int, expected: type
+) -> None:
+    assert isinstance(decided(over_since(obtained_ago, left)), expected)
+
+
+def test_who_comes_too_soon_hears_when_to_come_again() -> None:
+    assert decided(over_since(3, 0)) == TooSoon(NOW - 3 + LEAST_INTERVAL)
+
+
+def test_a_version_that_failed_is_renewed_however_new_it_is() -> None:
+    new = over_since(0, 5)
+    assert decided(new, not_version=V1) == Renew(new, good_enough=False)
+
+
+@pytest.mark.parametrize(("restored_at", "believed"), [(0, True), (NOW, True), (NOW + 1, False), (NOW + 2, True)])
+def test_tokens_from_before_a_restore_are_renewed_before_they_are_handed_out(restored_at: int, believed: bool) -> None:
+    expected = HandOut(FRESH) if believed else Renew(FRESH, good_enough=False)
+    assert decide(FRESH, STANDING, Wish(), NOW + 1, restored_at) == expected
+
+
+def test_tokens_from_before_a_restore_that_cannot_be_renewed_ask_the_person() -> None:
+    assert decide(NO_REFRESH, STANDING, Wish(), NOW + 1, NOW + 1) == PersonMustAct("restored")

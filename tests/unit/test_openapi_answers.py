@@ -41,6 +41,7 @@ def using(world: Watched, installation: str) -> None:
     world.reject("bob", installation, version)
     world.as_user("bob", "GET", HERE)
     world.as_user("bob", "GET", f"{HERE}/{installation}")
+    world.as_user("bob", "GET", f"{HERE}/{installation}/timeline")
     world.revoke("bob", installation)
     world.look_up("bob", installation)
 
@@ -71,6 +72,13 @@ def trespassing(world: Watched, installation: str) -> None:
     world.complete("bob", confused)
 
 
+def looking_back(world: Watched, installation: str) -> None:
+    for user in ("alice", "bob", "mallory"):
+        world.as_user(user, "GET", f"{HERE}/{installation}/timeline")
+        world.as_user(user, "GET", "/v1/teams/acme/records")
+    world.as_user("alice", "GET", "/v1/teams/acme/records", query="next=yesterday")
+
+
 def describing(world: Watched) -> None:
     world.call("GET", reads_documents(world))
     world.call("GET", "/oauth/clients/none")
@@ -95,6 +103,7 @@ def a_day() -> Watched:
     world.put_member("acme", "carol", None)
     trespassing(world, installation)
     misspelling(world, installation)
+    looking_back(world, installation)
     describing(world)
     world.as_user("alice", "POST", "/v1/teams/acme/probe", {"url": MCP_URL})
     return world

@@ -167,6 +167,7 @@ def test_a_provider_that_cannot_be_reached_after_a_death_is_shown_and_left_alone
     assert scene.connection.reason == "lost_response"
 
 
+@requirement("fault:F16")
 @pytest.mark.parametrize("skew", [-2, 2])
 def test_clocks_that_are_two_seconds_apart_never_make_two_requests_at_once(skew: int) -> None:
     scene = nearly_over(left=0)
@@ -187,6 +188,7 @@ def test_clocks_that_are_two_seconds_apart_never_make_two_requests_at_once(skew:
 # -- a table that does not answer
 
 
+@requirement("fault:F5")
 def test_a_busy_table_after_the_rotation_is_asked_again() -> None:
     scene = nearly_over()
     refuses_tokens(scene.world, times=3)
@@ -196,6 +198,7 @@ def test_a_busy_table_after_the_rotation_is_asked_again() -> None:
     assert scene.works()
 
 
+@requirement("fault:F7")
 def test_a_commit_whose_answer_was_lost_is_recognised_as_our_own() -> None:
     scene = nearly_over()
     scene.world.table.after["commit"] = when(holds_tokens, fails(StoreUnavailable("lost")), times=1)
@@ -205,6 +208,7 @@ def test_a_commit_whose_answer_was_lost_is_recognised_as_our_own() -> None:
     assert scene.works()
 
 
+@requirement("fault:F7")
 def test_a_commit_whose_answer_was_lost_and_which_was_written_over_is_no_lost_race() -> None:
     scene = nearly_over()
     world = scene.world

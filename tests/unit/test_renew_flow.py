@@ -98,7 +98,6 @@ PASSING: list[tuple[Behaviour, str]] = [
     (replies(400, b"<html>"), "provider_refused"),
     (replies(403), "provider_refused"),
     (replies(302, location="https://elsewhere.example"), "redirected"),
-    (replies(500), "provider_error"),
     (replies(503, retry_after="77"), "provider_error"),
     (says("invalid_client", 401), "client_rejected"),
     (says("unauthorized_client"), "client_rejected"),

@@ -65,6 +65,8 @@ def test_of_two_workers_that_read_the_same_the_later_waits_while_the_first_is_as
     assert len(scene.refreshes()) == 1
 
 
+@requirement("fault:F1")
+@requirement("invariant:I3")
 def test_many_workers_on_threads_with_the_same_message_make_one_request() -> None:
     scene = nearly_over()
     key, version = scene.connection.key, str(scene.connection.version)
@@ -102,6 +104,7 @@ def test_who_read_before_a_failed_attempt_of_another_does_not_ask_right_after_it
 # -- a revoke or a reconnect in between
 
 
+@requirement("attack:E2")
 @pytest.mark.parametrize("moment", [before_answering, after_rotating])
 def test_what_is_revoked_during_the_request_stays_revoked_and_the_new_pair_is_revoked_upstream(
     moment: Callable[..., Behaviour],
@@ -121,6 +124,8 @@ def test_what_is_revoked_during_the_request_stays_revoked_and_the_new_pair_is_re
     assert world.status("bob", scene.installation)["reason"] == "revoked"
 
 
+@requirement("attack:E2")
+@requirement("invariant:I2")
 def test_control_a_result_that_is_written_blindly_brings_a_revoked_connection_back() -> None:
     from strongroom.domain.rescue import RenewalResult
 
@@ -132,6 +137,8 @@ def test_control_a_result_that_is_written_blindly_brings_a_revoked_connection_ba
     assert scene.row["access"]
 
 
+@requirement("attack:E5")
+@requirement("invariant:I14")
 def test_a_reconnect_during_the_request_keeps_its_own_tokens() -> None:
     scene = nearly_over()
     world = scene.world

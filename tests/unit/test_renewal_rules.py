@@ -230,6 +230,24 @@ def test_a_refusal_after_an_unanswered_request_is_a_lost_response() -> None:
     assert stored(table).reason == "lost_response"
 
 
+@requirement("fault:F31")
+def test_a_refusal_of_what_is_older_than_the_restore_says_so_whatever_else_had_happened() -> None:
+    for read in (FRESH, tried(intent_at=NOW - 40, intents=1)):
+        table = table_with(LEASED)
+        assert lands(table, renewal.refused(read, "mine", NOW + 9, restored_at=NOW + 5))
+        assert stored(table).reason == "restored"
+
+
+def test_the_first_failure_in_a_row_is_remembered_until_one_succeeds() -> None:
+    table = table_with(LEASED)
+    assert lands(table, renewal.failed(FRESH, "mine", "rate_limited", 60, NOW + 5, 0.5))
+    assert stored(table).renewal.failing_since == NOW + 5
+    assert lands(table, renewal.failed_before_lease(stored(table), "unreachable", NOW + 500, 0.5))
+    assert (stored(table).renewal.failing_since, stored(table).renewal.failures) == (NOW + 5, 2)
+    assert lands(table, RESULT.write(POLICY))
+    assert stored(table).renewal.failing_since is None
+
+
 def test_a_definite_failure_takes_its_own_intent_back() -> None:
     table = table_with(LEASED)
     assert lands(table, renewal.failed(FRESH, "mine", "rate_limited", 60, NOW + 5, 0.5))

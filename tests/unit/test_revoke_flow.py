@@ -7,6 +7,7 @@ import pytest
 from strongroom.domain.errors import QueueUnavailable, StoreUnavailable
 from strongroom.domain.renewal_outcome import Renewed
 from tests.fakes.faults import fails, meanwhile
+from tests.requirements import requirement
 from tests.unit.renewals import Scene, connected, nearly_over, queue, raises, rows
 from tests.world import World
 
@@ -28,6 +29,7 @@ def test_the_revoke_and_its_chore_are_one_write() -> None:
     assert [row["event"] for row in rows(scene.world, "record")][-1:] == ["revoked"]
 
 
+@requirement("fault:F26")
 def test_nothing_of_the_provider_is_waited_for() -> None:
     scene = connected()
     scene.world.egress.silent.add("provider.example")
@@ -77,6 +79,7 @@ def test_a_revoke_that_meets_a_look_up_is_not_undone_by_its_use() -> None:
     assert world.look_up("bob", scene.installation).json["reason"] == "revoked"
 
 
+@requirement("fault:F26")
 def test_a_queue_that_does_not_answer_leaves_the_chore_to_the_schedule() -> None:
     scene = connected()
     world = scene.world

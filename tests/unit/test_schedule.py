@@ -44,10 +44,12 @@ def test_a_token_is_renewed_ahead_of_its_end_and_the_moment_is_spread(lifetime: 
     assert latest - min(lifetime / 5, WIDEST_SPREAD) <= moment <= latest
 
 
+@requirement("fault:F21")
 def test_tokens_that_were_obtained_together_are_not_due_together() -> None:
     assert {due(chance=part / 8) for part in range(8)} == {3000 - 90 * part for part in range(8)}
 
 
+@requirement("fault:F21")
 def test_the_spread_of_long_lives_is_half_an_hour_at_most() -> None:
     assert due(30 * DAY, 30 * DAY, chance=0.999) > 30 * DAY - POLICY.renew_ahead - WIDEST_SPREAD
 

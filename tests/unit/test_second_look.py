@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from strongroom.domain.errors import QueueUnavailable
+from strongroom.domain.renewal_outcome import Failed, Unclear
 from strongroom.flows.work import Done, LookAgain, renew_one
 from tests.fakes.faults import fails
+from tests.requirements import requirement
 from tests.unit.renewals import (
     Killed,
     Scene,
@@ -169,8 +171,29 @@ def test_a_second_look_on_demand_asks_for_no_third() -> None:
     assert len(queue(world, "renewal").sent) == 1
 
 
-def test_an_answer_on_demand_needs_no_message() -> None:
-    for behaviour in (replies(503), replies(429)):
+@requirement("fault:F11")
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_gateway_that_gave_up_gets_the_second_look_once_as_if_there_were_no_answer(status: int) -> None:
+    scene = nearly_over(left=0)
+    asked_at = int(scene.world.clock.now())
+    scene.provider_does(replies(status), replies(status))
+
+    assert scene.renew() == Unclear(asked_at + 30, again=True)
+    assert scene.row["last_error"] == "provider_error"
+    scene.world.clock.advance(30)
+    assert isinstance(scene.renew(), Failed)
+
+
+def test_a_gateway_that_asks_for_more_time_than_a_second_look_leaves_gets_it() -> None:
+    scene = nearly_over(left=0)
+    asked_at = int(scene.world.clock.now())
+    scene.provider_does(replies(503, retry_after="31"))
+
+    assert scene.renew() == Failed("provider_error", asked_at + 31)
+
+
+def test_a_definite_answer_on_demand_needs_no_message() -> None:
+    for behaviour in (replies(503, retry_after="60"), replies(429)):
         scene = nearly_over(left=0)
         scene.provider_does(behaviour)
         scene.world.look_up("bob", scene.installation)

@@ -10,6 +10,7 @@ from functions.refresh import renew as worker
 from strongroom.domain.renewal_outcome import Failed
 from strongroom.flows import settle
 from strongroom.ports import Message
+from tests.requirements import requirement
 from tests.unit.renewals import (
     Scene,
     alarms,
@@ -75,6 +76,7 @@ def odd(scene: Scene) -> None:
     scene.world.table.before["commit"] = when(holds_tokens, raises(RuntimeError("canary in an error")))
 
 
+@requirement("fault:F5")
 def test_tokens_that_the_table_did_not_take_for_a_reason_that_nobody_foresaw_are_rescued_too() -> None:
     scene = nearly_over()
     odd(scene)
@@ -86,6 +88,7 @@ def test_tokens_that_the_table_did_not_take_for_a_reason_that_nobody_foresaw_are
     assert scene.works()
 
 
+@requirement("fault:F5")
 def test_control_who_rescues_from_a_silent_table_alone_loses_them() -> None:
     scene = nearly_over()
     odd(scene)
@@ -95,6 +98,7 @@ def test_control_who_rescues_from_a_silent_table_alone_loses_them() -> None:
     assert queue(scene.world, "rescue").sent == []
 
 
+@requirement("fault:F6")
 def test_a_queue_that_fails_for_a_reason_that_nobody_foresaw_is_the_same_alarm() -> None:
     scene = nearly_over()
     refuses_tokens(scene.world)

@@ -14,6 +14,7 @@ from strongroom.domain.table import Put
 from strongroom.flows import renew, settle
 from strongroom.flows.settle import Discarded, Stored, Superseded
 from strongroom.ports import Message
+from tests.requirements import requirement
 from tests.unit.attacks.hunt import found_in
 from tests.unit.renewals import (
     Scene,
@@ -137,6 +138,7 @@ def test_a_result_that_is_stored_twice_is_stored_once() -> None:
     assert scene.works()
 
 
+@requirement("fault:F6")
 def test_with_both_ways_closed_an_alarm_says_that_a_token_is_lost() -> None:
     scene = nearly_over()
     refuses_tokens(scene.world)
@@ -148,6 +150,7 @@ def test_with_both_ways_closed_an_alarm_says_that_a_token_is_lost() -> None:
     assert grant.refresh not in repr(scene.world.journal.entries)
 
 
+@requirement("fault:F6")
 def test_a_table_that_works_again_in_time_loses_nothing_though_the_queue_is_away() -> None:
     scene = nearly_over()
     refuses_tokens(scene.world, times=9)

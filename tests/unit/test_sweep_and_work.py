@@ -13,6 +13,7 @@ from strongroom.flows import sweep
 from strongroom.flows.work import Done, renew_one
 from strongroom.ports import Message
 from tests.fakes.faults import fails
+from tests.requirements import requirement
 from tests.unit.renewals import (
     Scene,
     connected,
@@ -80,6 +81,8 @@ def connected_in(world: World) -> Scene:
     return Scene(world, installation)
 
 
+@requirement("fault:F22")
+@requirement("invariant:I16")
 @pytest.mark.parametrize("number", [0, 1, 99, 100, 101, 250])
 def test_all_pages_of_what_is_due_are_read_overdue_first(number: int) -> None:
     world = World()
@@ -88,6 +91,7 @@ def test_all_pages_of_what_is_due_are_read_overdue_first(number: int) -> None:
     assert world.table.requests == {"Query": number // 100 + 1}
 
 
+@requirement("fault:F22")
 def test_a_very_long_list_is_cut_and_the_rest_waits_for_the_next_tick() -> None:
     world = World()
     assert len(due_rows(world, sweep.MOST_PER_SHARD + 150)) == sweep.MOST_PER_SHARD
@@ -118,6 +122,7 @@ def test_rows_that_are_due_and_no_connections_are_left_out(odd: dict[str, str]) 
     assert queue(world, "renewal").sent == []
 
 
+@requirement("fault:F17")
 def test_ticks_that_come_twice_at_once_renew_once() -> None:
     scene = nearly_over()
     for _ in range(3):
@@ -126,6 +131,7 @@ def test_ticks_that_come_twice_at_once_renew_once() -> None:
     assert len(scene.refreshes()) == 1
 
 
+@requirement("fault:F17")
 def test_a_missed_tick_heals_itself() -> None:
     scene = nearly_over(left=-7200)
     scene.world.tick()
@@ -256,6 +262,7 @@ def test_a_disabled_installation_is_not_renewed_and_comes_back_when_it_is_enable
 # -- messages
 
 
+@requirement("fault:F18")
 @pytest.mark.parametrize("version", ["g" * 20 + ".1", None])
 def test_an_old_message_does_nothing(version: str | None) -> None:
     scene = nearly_over()

@@ -20,6 +20,8 @@ OWNERS = {
     f"GET {TEAM}/installations": ("InstallationsFunction", "SignIn"),
     f"POST {TEAM}/installations": ("InstallationsFunction", "SignIn"),
     f"GET {TEAM}{ONE}": ("InstallationsFunction", "SignIn"),
+    f"GET {TEAM}{ONE}/timeline": ("InstallationsFunction", "SignIn"),
+    f"GET {TEAM}/records": ("InstallationsFunction", "SignIn"),
     f"POST {TEAM}/probe": ("AuthorizeFunction", "SignIn"),
     f"POST {TEAM}{ONE}/authorize": ("AuthorizeFunction", "SignIn"),
     f"DELETE {TEAM}{ONE}/connection": ("TokenFunction", "SignIn"),

@@ -34,10 +34,10 @@ DUE = {"SHARDS", "RENEW_AHEAD", "SHORT_LIVED", "IDLE_AFTER", "EXERCISE_AFTER"}
 TOLD = {
     "AuthorizeFunction": {"VAULT_KEY", "WEB_ORIGINS", "ENDPOINT_ORIGINS", *PEOPLE},
     "CallbackFunction": {"VAULT_KEY", "WEB_ORIGINS", "RESCUE_QUEUE", *PEOPLE, *DUE},
-    "TokenFunction": {"VAULT_KEY", "RENEWAL_QUEUE", "RESCUE_QUEUE", "CHORE_QUEUE", *PEOPLE, *DUE},
+    "TokenFunction": {"VAULT_KEY", "RENEWAL_QUEUE", "RESCUE_QUEUE", "CHORE_QUEUE", "RESTORED_AT", *PEOPLE, *DUE},
     "SweepFunction": {"SWEEP_QUEUE", "RENEWAL_QUEUE", "CHORE_QUEUE", "SHARDS"},
-    "RenewFunction": {"VAULT_KEY", "RENEWAL_QUEUE", "RESCUE_QUEUE", *DUE},
-    "InstallationsFunction": {"VAULT_KEY", "ENDPOINT_ORIGINS", *PEOPLE},
+    "RenewFunction": {"VAULT_KEY", "RENEWAL_QUEUE", "RESCUE_QUEUE", "RESTORED_AT", *DUE},
+    "InstallationsFunction": {"VAULT_KEY", "ENDPOINT_ORIGINS", "RESTORED_AT", *PEOPLE},
     "RevokeFunction": {"VAULT_KEY", "CHORE_QUEUE", "SHARDS"},
 }
 
@@ -238,7 +238,7 @@ def test_a_function_starts_with_what_it_is_told(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(WHERE))
 def test_a_function_that_is_told_too_little_does_not_start(name: str) -> None:
-    spare = {*DUE, "WEB_ORIGINS", "ENDPOINT_ORIGINS"}
+    spare = {*DUE, "WEB_ORIGINS", "ENDPOINT_ORIGINS", "RESTORED_AT"}
     needed = [it for it in told(template(), name) if it.removeprefix("STRONGROOM_") not in spare]
 
     for variable in needed:

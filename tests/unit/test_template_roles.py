@@ -231,11 +231,9 @@ def test_a_function_may_use_the_vault_key_if_it_opens_the_vault() -> None:
 def test_the_table_is_granted_for_exactly_what_the_adapter_asks_of_it() -> None:
     source = (ROOT / "layers/common/python/strongroom/adapters/dynamo.py").read_text()
     called = {
-        node.func.attr
+        node.attr
         for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and ast.unparse(node.func.value) == "self._client"
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self._client"
     }
 
     # A transaction is allowed by the actions of its single writes.

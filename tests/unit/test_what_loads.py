@@ -112,6 +112,11 @@ def test_a_look_up_loads_what_it_needs_and_the_check_would_see_more(of_a_look_up
     assert {"botocore", "cryptography.hazmat.primitives.ciphers.aead", "strongroom.flows.look_up"} <= of_a_look_up
 
 
+def test_a_look_up_does_not_load_what_is_known_of_providers(of_a_look_up: set[str]) -> None:
+    assert "strongroom.adapters.catalog_files" in of_a_look_up
+    assert not {"strongroom.domain.catalog", "strongroom.domain.catalog_schema", "tomllib"} & of_a_look_up
+
+
 def test_control_a_function_with_bodies_to_validate_loads_the_validator() -> None:
     modules = loaded("import sys\nfrom functions.installations import app\nprint(*sys.modules)")
     assert {"pydantic", "pydantic_core"} <= heavy(modules)

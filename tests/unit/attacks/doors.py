@@ -33,6 +33,8 @@ ROUTE_NAMES = {
     "list": ("GET", "/v1/teams/{team}/installations"),
     "install": ("POST", "/v1/teams/{team}/installations"),
     "see": ("GET", "/v1/teams/{team}/installations/{installation}"),
+    "timeline": ("GET", "/v1/teams/{team}/installations/{installation}/timeline"),
+    "records": ("GET", "/v1/teams/{team}/records"),
     "probe": ("POST", "/v1/teams/{team}/probe"),
     "authorize": ("POST", "/v1/teams/{team}/installations/{installation}/authorize"),
     "show": ("GET", "/v1/authorizations/{authorization}"),
@@ -45,7 +47,7 @@ ROUTE_NAMES = {
     "members": ("PUT", "/v1/host/teams/{team}/members"),
     "satellites": ("PUT", "/v1/host/teams/{team}/satellites"),
 }
-OF_PEOPLE = ("list", "install", "see", "probe", "authorize", "show", "complete", "revoke")
+OF_PEOPLE = ("list", "install", "see", "timeline", "records", "probe", "authorize", "show", "complete", "revoke")
 OF_EVERYBODY = ("callback", "describe")
 OF_SATELLITES = ("token", "rejected")
 OF_HOSTS = ("members", "satellites")
@@ -112,6 +114,8 @@ class Stage:
             Door("list", "/v1/teams/acme/installations", jwt("bob")),
             Door("install", "/v1/teams/acme/installations", jwt("alice"), {"name": "More", "url": MCP_URL}),
             Door("see", acme, jwt("bob")),
+            Door("timeline", f"{acme}/timeline", jwt("bob")),
+            Door("records", "/v1/teams/acme/records", jwt("alice")),
             Door("probe", "/v1/teams/acme/probe", jwt("alice"), {"url": MCP_URL}),
             Door("authorize", f"{acme}/authorize", jwt("bob"), {"return_to": "https://web.example/back"}),
             Door("show", f"/v1/authorizations/{self.returned.id}", jwt("carol")),

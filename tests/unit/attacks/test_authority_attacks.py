@@ -28,6 +28,9 @@ def tokens_of_bob(world: World) -> bool:
     return any(row.get("access") for row in rows(world, "connection"))
 
 
+@requirement("attack:E3")
+@requirement("attack:E4")
+@requirement("invariant:I9")
 @requirement("invariant:I8")
 @EACH_ENDING
 def test_without_authority_the_code_is_not_even_redeemed(ending: Ending, why: str) -> None:
@@ -41,6 +44,9 @@ def test_without_authority_the_code_is_not_even_redeemed(ending: Ending, why: st
     assert not tokens_of_bob(world)
 
 
+@requirement("attack:E3")
+@requirement("attack:E4")
+@requirement("invariant:I9")
 @requirement("invariant:I8")
 @EACH_ENDING
 def test_authority_that_ends_during_the_exchange_stores_nothing_and_the_new_tokens_are_revoked(
@@ -51,6 +57,9 @@ def test_authority_that_ends_during_the_exchange_stores_nothing_and_the_new_toke
     assert_discarded(world, mine, why)
 
 
+@requirement("attack:E3")
+@requirement("attack:E4")
+@requirement("invariant:I9")
 @requirement("invariant:I8")
 @EACH_ENDING
 def test_authority_that_ends_a_moment_before_the_write_stores_nothing_either(ending: Ending, why: str) -> None:
@@ -74,6 +83,8 @@ def assert_discarded(world: World, mine: Consented, why: str) -> None:
     assert [(chore["state"], chore["outcome"]) for chore in rows(world, "chore")] == [("ended", "revoked")]
 
 
+@requirement("attack:E3")
+@requirement("invariant:I9")
 @requirement("invariant:I8")
 def test_control_without_the_conditions_of_the_write_one_who_has_left_is_connected() -> None:
     world, installation, mine = bob_consents()

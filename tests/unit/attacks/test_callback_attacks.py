@@ -78,6 +78,7 @@ def test_control_without_the_refusal_of_repetitions_a_hidden_second_state_counts
 # A2, A3: again, and many at once
 
 
+@requirement("fault:F24")
 @requirement("attack:A2")
 @pytest.mark.parametrize("finished", ["not yet", "completed", "destroyed"])
 def test_a_callback_that_is_opened_again_has_no_effect(finished: str) -> None:
@@ -116,6 +117,7 @@ def test_control_without_the_look_at_the_state_a_replay_gets_a_secret_of_its_own
     assert world.complete("bob", stolen).status == 200
 
 
+@requirement("fault:F24")
 @requirement("attack:A3")
 def test_of_fifty_callbacks_at_once_one_has_an_effect() -> None:
     world, begun, url = bob_begins()
@@ -126,6 +128,7 @@ def test_of_fifty_callbacks_at_once_one_has_an_effect() -> None:
     assert len(exchanges(world)) == 1
 
 
+@requirement("fault:F24")
 @requirement("attack:A3")
 def test_control_without_the_condition_all_fifty_get_a_secret() -> None:
     world, begun, url = bob_begins()

@@ -45,6 +45,7 @@ def renew(world: World, installation: str) -> None:
     assert isinstance(outcome, Renewed)
 
 
+@requirement("attack:E5")
 @pytest.mark.parametrize("times", [1, 4, 7])
 def test_renewals_that_get_in_between_are_no_refusal(times: int) -> None:
     world, installation, mine = reconnecting()
@@ -85,6 +86,7 @@ def no_answer() -> None:
     raise StoreUnavailable
 
 
+@requirement("fault:F25")
 def test_a_table_that_does_not_answer_for_a_while_is_asked_again() -> None:
     world, installation, mine = bob_consents()
     before_the_connection_is_written(world, *[no_answer] * 3)
@@ -93,6 +95,7 @@ def test_a_table_that_does_not_answer_for_a_while_is_asked_again() -> None:
     assert len(exchanges(world)) == 1
 
 
+@requirement("fault:F25")
 def test_an_answer_of_the_table_that_got_lost_is_no_second_connection() -> None:
     world, installation, mine = bob_consents()
     lost = [StoreUnavailable()]
@@ -107,6 +110,7 @@ def test_an_answer_of_the_table_that_got_lost_is_no_second_connection() -> None:
     assert rows(world, "chore") == []
 
 
+@requirement("fault:F25")
 def test_what_the_table_never_takes_goes_to_the_rescue_queue_and_is_stored_from_there() -> None:
     world, installation, mine = bob_consents()
     before_the_connection_is_written(world, *[no_answer] * 1000)
@@ -137,6 +141,7 @@ def test_a_rescued_result_is_as_bound_as_any_other() -> None:
     assert [grant.alive for grant in world.provider.grants] == [False]
 
 
+@requirement("fault:F25")
 @pytest.mark.parametrize("lost", ["the request", "the answer"])
 def test_a_refusal_whose_write_is_not_answered_is_repeated_and_the_tokens_are_revoked_once(lost: str) -> None:
     world, _installation, mine = bob_consents()
@@ -156,6 +161,7 @@ def test_a_refusal_whose_write_is_not_answered_is_repeated_and_the_tokens_are_re
     assert [grant.alive for grant in world.provider.grants] == [False]
 
 
+@requirement("attack:E6")
 def test_two_people_connect_at_once_and_each_has_an_own_account() -> None:
     world = World()
     installation = world.install()

@@ -295,7 +295,7 @@ def test_the_part_for_people_and_the_part_for_roles_do_not_stand_in_for_each_oth
 
 # D8 and D9: what an admin may not
 
-PERSONAL = ("authorize", "complete", "show", "see", "list", "revoke", "install", "probe")
+PERSONAL = ("authorize", "complete", "show", "see", "timeline", "records", "list", "revoke", "install", "probe")
 
 
 @requirement("attack:D8")

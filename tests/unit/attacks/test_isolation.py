@@ -144,7 +144,7 @@ def test_a_stranger_hears_the_same_of_teams_and_installations_that_exist_and_tha
 
 @requirement("attack:D11")
 @requirement("invariant:I18")
-@pytest.mark.parametrize("name", ["see", "authorize", "revoke"])
+@pytest.mark.parametrize("name", ["see", "timeline", "authorize", "revoke"])
 def test_a_member_hears_the_same_of_another_teams_installation_and_of_none(stage: Stage, name: str) -> None:
     before = stage.traces()
     answers = {seen(ask(stage, name, jwt("bob"), installation=what)) for what in (stage.foreign, NOBODYS, "..")}
@@ -176,7 +176,7 @@ def test_who_holds_the_secret_but_is_another_person_hears_the_same_too(stage: St
 @requirement("attack:D11")
 def test_who_has_left_hears_what_a_stranger_hears(stage: Stage) -> None:
     stage.world.put_member("acme", "bob", None)
-    for name in ("list", "see", "authorize", "revoke", "install", "probe"):
+    for name in ("list", "see", "timeline", "records", "authorize", "revoke", "install", "probe"):
         assert seen(ask(stage, name, jwt("bob"))) == seen(ask(stage, name, jwt("nobody")))
 
 

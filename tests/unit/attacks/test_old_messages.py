@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from functions.refresh import renew as renew_worker
-from functions.refresh import sweep as sweep_worker
-from functions.revoke import app as revoke_worker
 from strongroom.domain import lookup
 from strongroom.domain.connection import Version
 from strongroom.domain.rescue import RenewalResult
 from strongroom.flows import authority, reject, work
-from tests.fakes.queue import Delivery
 from tests.requirements import requirement
 from tests.unit.attacks.scenes import authorization, rows
+from tests.unit.races.deliveries import give, sweep
 from tests.unit.renewals import Scene, connected, heals, queue, refuses_tokens
 from tests.weakened import weakened
-from tests.world import Consented, Context, World, queue_event
+from tests.world import Consented
 
-WORKERS = {"sweep": sweep_worker, "renewal": renew_worker, "rescue": renew_worker, "chore": revoke_worker}
 DAY = 86_400
 
 
@@ -48,18 +44,6 @@ class Returned(Scene):
     def to_be_revoked(self) -> set[str]:
         """The grants whose revocation is still to be made."""
         return {str(row["grant"]) for row in rows(self.world, "chore") if row["state"] == "open"}
-
-
-def give(world: World, name: str, bodies: Sequence[str]) -> None:
-    """Deliver messages to the worker of a queue, as Lambda does."""
-    messages = [Delivery(body, None, f"receipt-{at}", 1) for at, body in enumerate(bodies)]
-    WORKERS[name].lambda_handler(queue_event(name, messages), Context(), world.wired)
-
-
-def sweep(world: World) -> None:
-    """Find what is due, and leave the messages on their queues."""
-    sweep_worker.lambda_handler({"strongroom": "tick"}, Context(), world.wired)
-    give(world, "sweep", [message.body for message in queue(world, "sweep").sent])
 
 
 def came_back(days: float = 0) -> Returned:

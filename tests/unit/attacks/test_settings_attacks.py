@@ -265,6 +265,20 @@ def test_a_number_that_is_none_or_absurd_stops_the_start(name: str, value: str) 
 
 
 @pytest.mark.parametrize(
+    "value", ["1", "-1", "1800000000.5", "1800000000000", "2026-11-22", "1e9", "0800000000", "٠", "9" * 5000]
+)
+def test_a_moment_that_is_none_or_in_milliseconds_stops_the_start(value: str) -> None:
+    text = refusal({"STRONGROOM_RESTORED_AT": value})
+    assert text.startswith("STRONGROOM_RESTORED_AT is ")
+    assert is_a_sentence(text)
+
+
+@pytest.mark.parametrize(("value", "moment"), [(None, 0), ("", 0), ("0", 0), (" 1800000000 ", 1_800_000_000)])
+def test_without_a_moment_nothing_was_ever_restored(value: str | None, moment: int) -> None:
+    assert start({"STRONGROOM_RESTORED_AT": value}).ports.policy.restored_at == moment
+
+
+@pytest.mark.parametrize(
     "key",
     [
         "alias/strongroom",

@@ -46,6 +46,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "strongroom.adapters.dynamo": ("botocore.exceptions",),
     "strongroom.adapters.dynamo_patience": ("botocore.exceptions", "botocore.parsers"),
     "strongroom.adapters.kms": ("botocore.exceptions",),
+    "strongroom.adapters.table_time": ("botocore.exceptions",),
     "strongroom.adapters.sqs": ("botocore.exceptions", "botocore.parsers"),
     "strongroom.aws.wiring": (f"{EGRESS}.GuardedEgress", "strongroom.adapters.clients"),
 }

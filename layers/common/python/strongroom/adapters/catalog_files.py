@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from strongroom.domain.catalog import Catalog, CatalogEntry
-from strongroom.domain.catalog_schema import read_entry
+if TYPE_CHECKING:  # a cold look-up waits for every import
+    from strongroom.domain.catalog import Catalog, CatalogEntry
 
 FOLDER = Path(__file__).resolve().parent.parent / "providers"
 
@@ -21,6 +21,8 @@ class CatalogFiles:
     @cached_property
     def all(self) -> Catalog:
         """Raises: ValueError: with the file that is not of its form."""
+        from strongroom.domain.catalog import Catalog
+
         return Catalog(tuple(_read(path) for path in sorted(self._folder.glob("*.toml"))))
 
     def entry(self, issuer: str, token_endpoint: str) -> CatalogEntry:
@@ -34,6 +36,10 @@ class CatalogFiles:
 
 
 def _read(path: Path) -> CatalogEntry:
+    import tomllib
+
+    from strongroom.domain.catalog_schema import read_entry
+
     try:
         return read_entry(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:  # tomllib's own error is one

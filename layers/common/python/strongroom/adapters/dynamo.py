@@ -14,7 +14,7 @@ How often a write is done when its answer gets lost and it is sent again, here o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -30,6 +30,7 @@ from strongroom.adapters.dynamo_expressions import (
 )
 from strongroom.adapters.dynamo_patience import Patience, Unprocessed, code_of, reasons_of
 from strongroom.adapters.dynamo_values import Wire, item_from_wire, item_to_wire, key_from_wire, key_to_wire, to_wire
+from strongroom.adapters.table_time import Answered, TableTime
 from strongroom.domain.table import (
     Change,
     Check,
@@ -59,21 +60,28 @@ Parameters = dict[str, Any]
 class DynamoTable:
     """The port `Table` over a low-level client whose own retries are off (`clients.dynamodb`)."""
 
-    def __init__(self, client: DynamoDBClient, name: str, clock: Clock, chance: Chance) -> None:
+    def __init__(
+        self, client: DynamoDBClient, name: str, clock: Clock, chance: Chance, time: TableTime | None = None
+    ) -> None:
+        """`time` hears when each answer was made, and puts `clock` right; None: nobody does."""
         self._client = client
         self._name = name
         self._patience = Patience(clock, chance)
+        self._time = time
+        self._send = time.ask if time else _unheard
 
     def read(self, keys: Sequence[Key]) -> Mapping[Key, Item]:
         wanted = list(dict.fromkeys(keys))
         found: dict[Key, Item] = {}
         for start in range(0, len(wanted), MOST_KEYS):
             self._read_batch(wanted[start : start + MOST_KEYS], found)
+        if self._time:
+            self._time.require_settled()
         return found
 
     def query(self, query: Query) -> Page:
         parameters = self._query_parameters(query)
-        answer = self._patience.ask(lambda: self._client.query(**parameters))
+        answer = self._patience.ask(lambda: self._send(self._client.query, **parameters))
         after = answer.get("LastEvaluatedKey")
         return Page([item_from_wire(item) for item in answer["Items"]], _cursor(after) if after else None)
 
@@ -88,7 +96,8 @@ class DynamoTable:
 
         def request() -> None:
             nonlocal pending
-            answer = self._client.batch_get_item(RequestItems={self._name: {"Keys": pending, "ConsistentRead": True}})
+            wanted = {self._name: {"Keys": pending, "ConsistentRead": True}}
+            answer = self._send(self._client.batch_get_item, RequestItems=wanted)
             for item in answer["Responses"].get(self._name, []):
                 found[key_from_wire(item)] = item_from_wire(item)
             pending = _unprocessed(answer["UnprocessedKeys"], self._name)
@@ -117,11 +126,11 @@ class DynamoTable:
         try:
             match write:
                 case Put():
-                    self._client.put_item(**parameters)
+                    self._send(self._client.put_item, **parameters)
                 case Change():
-                    self._client.update_item(**parameters)
+                    self._send(self._client.update_item, **parameters)
                 case _:
-                    self._client.delete_item(**parameters)
+                    self._send(self._client.delete_item, **parameters)
         except ClientError as error:
             if code_of(error) != "ConditionalCheckFailedException":
                 raise
@@ -131,7 +140,7 @@ class DynamoTable:
     def _transact(self, writes: Sequence[Write], mark: str) -> Commit:
         items = [{_verb(write): self._write_parameters(write, None)} for write in writes]
         try:
-            self._client.transact_write_items(TransactItems=items, ClientRequestToken=mark)  # type: ignore[arg-type]
+            self._send(self._client.transact_write_items, TransactItems=items, ClientRequestToken=mark)
         except ClientError as error:
             failed = _failed(error)
             # A condition that does not hold is an answer, even if another row was in conflict at that moment.
@@ -156,6 +165,10 @@ class DynamoTable:
             parameters["ConditionExpression"] = condition
             parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         return parameters | words.parameters()
+
+
+def _unheard(call: Callable[..., Answered], **parameters: Any) -> Answered:
+    return call(**parameters)
 
 
 def is_plain(writes: Sequence[Write]) -> bool:

@@ -18,6 +18,8 @@ WITHIN = 4.0
 """Seconds after which no further attempt begins."""
 FIRST_WAIT = 0.05
 LONGEST_WAIT = 1.0
+COME_AGAIN = 1
+"""Seconds after which whoever asked us may ask again."""
 
 PASSING_CODES = frozenset(
     {
@@ -94,7 +96,8 @@ class Patience:
                 if not is_passing(error):
                     raise _final(error) from error
                 if attempt + 1 == ATTEMPTS or self._clock.now() - begun > WITHIN:
-                    raise StoreUnavailable(f"no answer after {attempt + 1} attempts: {_name(error)}") from error
+                    why = f"no answer after {attempt + 1} attempts: {_name(error)}"
+                    raise StoreUnavailable(why, retry_after=COME_AGAIN) from error
             self._clock.wait(self._pause(attempt))
         raise AssertionError("the last attempt answers or raises")
 
@@ -115,7 +118,7 @@ def _final(error: Exception) -> Exception:
         return ValueError("the request is not of DynamoDB's form")
     if isinstance(error, ClientError) and ({code_of(error)} | _reason_codes(error)) & OUR_MISTAKES:
         return ValueError(f"DynamoDB does not accept this request: {code_of(error)}")
-    return StoreUnavailable(f"the table cannot be used: {_name(error)}")
+    return StoreUnavailable(f"the table cannot be used: {_name(error)}", retry_after=COME_AGAIN)
 
 
 def _name(error: Exception) -> str:

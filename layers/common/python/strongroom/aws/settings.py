@@ -15,6 +15,7 @@ LOOPBACK = "loopback"
 MOST_SHARDS = 64
 LONGEST_TIME = 366 * DAY
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+_MOMENT = re.compile(r"0|[1-9][0-9]{9}", re.ASCII)
 _QUEUE = re.compile(r"[A-Za-z0-9_-]{1,80}", re.ASCII)
 
 
@@ -36,6 +37,17 @@ class Settings:
         text = self.environment.get(PREFIX + name, "").strip() or str(usual)
         if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= most:
             raise _wrong(name, text, f"a whole number from 1 to {most}")
+        return int(text)
+
+    def moment(self, name: str) -> int:
+        """Give a time in seconds since the epoch; 0, as when it is not set: never.
+
+        Raises:
+            SettingsError: If it is anything else, milliseconds too.
+        """
+        text = self.environment.get(PREFIX + name, "").strip() or "0"
+        if not _MOMENT.fullmatch(text):
+            raise _wrong(name, text, "a time in whole seconds since 1970, as `date +%s` prints it, or 0 for never")
         return int(text)
 
     def queue(self, name: str) -> str:
@@ -100,6 +112,7 @@ class Settings:
             idle_after=self.number("IDLE_AFTER", usual.idle_after),
             exercise_after=self.number("EXERCISE_AFTER", usual.exercise_after),
             shards=self.number("SHARDS", usual.shards, MOST_SHARDS),
+            restored_at=self.moment("RESTORED_AT"),
             loopback=loopback,
         )
 

@@ -40,6 +40,7 @@ def status_of(status: Status) -> dict[str, Any]:
         "expiry": status.expiry,
         "scopes": list(status.scopes),
         "missing_scopes": list(status.missing_scopes),
+        "consent_ends_at": status.consent_ends_at,
     }
 
 

@@ -16,6 +16,7 @@ from strongroom.adapters.kms import Kms, KmsClient
 from strongroom.adapters.machine import SystemChance, SystemClock
 from strongroom.adapters.signer import Es256
 from strongroom.adapters.sqs import SqsQueue
+from strongroom.adapters.table_time import SharedClock, TableTime
 from strongroom.aws.journal import Journal
 from strongroom.aws.settings import Settings
 from strongroom.domain.errors import KeysUnavailable, QueueUnavailable, SettingsError
@@ -71,8 +72,9 @@ def wire(
     table_name, key_arn = settings.text("TABLE"), settings.text("VAULT_KEY") if vault else ""
     urls = {name: settings.queue(name) for name in queues}
     named = _by_their_names(urls)
-    clock, chance, session = SystemClock(), SystemChance(), clients.open_session()
-    table = DynamoTable(clients.dynamodb(session), table_name, clock, chance)
+    clock, chance, session = SharedClock(SystemClock()), SystemChance(), clients.open_session()
+    journal = Journal(function, deployment, clock)
+    table = DynamoTable(clients.dynamodb(session), table_name, clock, chance, TableTime(clock, journal))
     keys: KeyService = Kms(cast(KmsClient, clients.kms(session)), key_arn) if vault else NotWired()
     sqs = clients.sqs(session) if queues else None
 
@@ -88,7 +90,7 @@ def wire(
         queues=Queues(queue("sweep"), queue("renewal"), queue("rescue"), queue("chore")),
         clock=clock,
         chance=chance,
-        journal=Journal(function, deployment, clock),
+        journal=journal,
         policy=policy,
     )
     return Wired(ports, issuer, named)

@@ -85,6 +85,7 @@ class Refreshing:
 
     `offered` False: there are none. `rotates`: each refresh gives another one. `reuse_detected`: a second use of a spent one
     ends the grant. `grace`: how long a spent one still works. `lifetime`: how long one lives; `idle`: how long unused.
+    `from_consent`: the lifetime counts from the consent, so that no refresh puts its end off.
     `endpoint`: where to refresh, if that is not the token endpoint; it lies on the same origin.
     """
 
@@ -93,6 +94,7 @@ class Refreshing:
     reuse_detected: bool | None = None
     grace: int | None = None
     lifetime: int | None = None
+    from_consent: bool = False
     idle: int | None = None
     endpoint: str | None = None
 

@@ -157,6 +157,7 @@ _SECTIONS: Mapping[type, Mapping[str, Check]] = {
         "reuse_detected": _is_switch,
         "grace": _is_seconds,
         "lifetime": _is_seconds,
+        "from_consent": _is_switch,
         "idle": _is_seconds,
         "endpoint": _is_url,
     },

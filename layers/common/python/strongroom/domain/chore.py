@@ -21,7 +21,7 @@ from strongroom.domain.connection import (
     token_place,
 )
 from strongroom.domain.policy import DAY, Policy
-from strongroom.domain.rows import number, optional_number
+from strongroom.domain.rows import OF_OUR_FORM, number, optional_number, readable
 from strongroom.domain.sealing import Place
 from strongroom.domain.table import Change, Is, Item, Key, Missing, Put, Value, every
 
@@ -106,7 +106,11 @@ class RevocationChore:
 
     @classmethod
     def from_item(cls, item: Item) -> RevocationChore | None:
-        """Read an open chore; None while it is parked, and once it has ended."""
+        """Read an open chore; None while it is parked, and once it has ended.
+
+        Raises:
+            NewerRow: If a newer release wrote it.
+        """
         return cls._read(item) if item.get("state") == "open" else None
 
     @classmethod
@@ -116,6 +120,7 @@ class RevocationChore:
 
     @classmethod
     def _read(cls, item: Item) -> RevocationChore | None:
+        readable(item)
         owner = keys.parse_connection(Key(str(item.get("owner_pk")), str(item.get("owner_sk"))))
         tokens = SealedTokens.from_item(item)
         if owner is None or tokens is None:
@@ -138,24 +143,25 @@ class RevocationChore:
         """Forget the tokens, keep the outcome."""
         drop = ("access", "refresh", "due_shard", "due_at")
         put = {"state": "ended", "outcome": outcome, "ended_at": now, "ttl": now + KEPT_FOR}
-        return Change(self.key, every(Is("state", "open")), put=put, drop=drop)
+        return Change(self.key, every(Is("state", "open"), OF_OUR_FORM), put=put, drop=drop)
 
     def parked(self) -> Change:
         """Leave it until a later grant of the same row ends; the tokens stay, and no schedule finds it."""
-        as_read = every(Is("state", "open"), Is("attempts", self.attempts))
+        as_read = every(Is("state", "open"), Is("attempts", self.attempts), OF_OUR_FORM)
         return Change(self.key, as_read, put={"state": "parked"}, drop=("due_shard", "due_at"))
 
     def woken(self, policy: Policy, now: int) -> Change:
         """Take a parked one up again, at once, with as much patience as a new one has."""
         due: dict[str, Value] = {"due_shard": policy.shard(self.key.pk), "due_at": now}
         put = {"state": "open", "attempts": 0, "woken_at": now, **due}
-        return Change(self.key, every(Is("state", "parked")), put=put)
+        return Change(self.key, every(Is("state", "parked"), OF_OUR_FORM), put=put)
 
     def postponed(self, now: int) -> Change:
         """Try again later, doubling up to six hours; the tokens stay."""
         wait = min(FIRST_RETRY * 2 ** min(self.attempts, 10), LONGEST_RETRY)
         put = {"attempts": self.attempts + 1, "due_at": now + wait}
-        return Change(self.key, every(Is("state", "open"), Is("attempts", self.attempts)), put=put)
+        as_read = every(Is("state", "open"), Is("attempts", self.attempts), OF_OUR_FORM)
+        return Change(self.key, as_read, put=put)
 
     def is_hopeless(self, now: int) -> bool:
         return now - max(self.made_at, self.woken_at) >= GIVE_UP_AFTER

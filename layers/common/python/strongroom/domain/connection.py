@@ -11,11 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from strongroom.domain import keys
-from strongroom.domain.rows import number, optional_number, optional_text, texts
+from strongroom.domain.rows import OF_OUR_FORM, number, optional_number, optional_text, readable, texts
 from strongroom.domain.sealing import Place, destination_hash
 from strongroom.domain.table import Condition, Is, Item, Key, Value, every
 
-RENEWAL_ATTRIBUTES = ("lease", "lease_until", "intent_at", "intents", "retry_at", "failures", "last_error")
+RENEWAL_ATTRIBUTES = (
+    *("lease", "lease_until", "intent_at", "intents"),
+    *("retry_at", "failures", "failing_since", "last_error"),
+)
 NO_ANSWER = "no_answer"
 
 Expiry: TypeAlias = Literal["known", "unknown", "never"]
@@ -44,8 +47,8 @@ class Version:
         return Version(self.grant, self.n + 1)
 
     def unchanged(self) -> Condition:
-        """The row still holds exactly these tokens."""
-        return every(Is("grant", self.grant), Is("n", self.n))
+        """The row still holds exactly these tokens, in the form in which they were read."""
+        return every(Is("grant", self.grant), Is("n", self.n), OF_OUR_FORM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,10 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class SealedTokens:
-    """Ciphertexts and what may be known of them. `expires_at` None: it is not known, or there is no end (`endless`)."""
+    """Ciphertexts and what may be known of them. `expires_at` None: it is not known, or there is no end (`endless`).
+
+    `refresh_expires_at`: when the refresh token ends, if that is known; `refresh_extended_at`: when that was last put off.
+    """
 
     access: bytes
     refresh: bytes | None
@@ -126,12 +132,21 @@ class SealedTokens:
     obtained_at: int
     scopes: tuple[str, ...]
     endless: bool = False
+    refresh_expires_at: int | None = None
+    refresh_extended_at: int | None = None
 
     @property
     def expiry(self) -> Expiry:
         if self.endless:
             return "never"
         return "unknown" if self.expires_at is None else "known"
+
+    def are_suspect(self, restored_at: int, now: int) -> bool:
+        """Whether they may be older than those that the provider gave last: the table was restored since they were obtained.
+
+        A moment that is still to come says nothing: each renewal would leave the tokens as suspect as they were.
+        """
+        return self.obtained_at < restored_at <= now
 
     def to_item(self) -> dict[str, Value]:
         return {
@@ -142,6 +157,8 @@ class SealedTokens:
             "obtained_at": self.obtained_at,
             "scopes": list(self.scopes),
             "endless": self.endless or None,
+            "refresh_expires_at": self.refresh_expires_at,
+            "refresh_extended_at": self.refresh_extended_at,
         }
 
     @classmethod
@@ -158,6 +175,8 @@ class SealedTokens:
             obtained_at=number(item, "obtained_at"),
             scopes=texts(item, "scopes"),
             endless=item.get("endless") is True,
+            refresh_expires_at=optional_number(item, "refresh_expires_at"),
+            refresh_extended_at=optional_number(item, "refresh_extended_at"),
         )
 
 
@@ -166,8 +185,8 @@ class Renewal:
     """What is known of attempts to renew the present version.
 
     `lease`, `lease_until`: the right to renew, now. `intent_at`, `intents`: when and how often a request with this refresh
-    token may have left without a definite answer. `retry_at`: not before. `due_at`: when the schedule takes it up. Times are
-    seconds since the epoch.
+    token may have left without a definite answer. `retry_at`: not before. `failures` in a row, `failing_since` the first of
+    them; None: none. `due_at`: when the schedule takes it up. Times are seconds since the epoch.
     """
 
     lease: str | None = None
@@ -176,6 +195,7 @@ class Renewal:
     intents: int = 0
     retry_at: int = 0
     failures: int = 0
+    failing_since: int | None = None
     last_error: str | None = None
     due_at: int = 0
 
@@ -193,6 +213,7 @@ class Renewal:
             intents=optional_number(item, "intents") or 0,
             retry_at=optional_number(item, "retry_at") or 0,
             failures=optional_number(item, "failures") or 0,
+            failing_since=optional_number(item, "failing_since"),
             last_error=optional_text(item, "last_error"),
             due_at=optional_number(item, "due_at") or 0,
         )
@@ -239,6 +260,12 @@ class Connection:
 
     @classmethod
     def from_item(cls, item: Item) -> Connection:
+        """Read a row.
+
+        Raises:
+            NewerRow: If a newer release wrote it.
+        """
+        readable(item)
         owner = keys.parse_connection(Key(str(item["PK"]), str(item["SK"])))
         if owner is None:
             raise ValueError("the row's key is not one of a connection")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from strongroom.domain.answer_fields import lifetime, pause, refresh_token, token
+from strongroom.domain.answer_fields import lifetime, odd_refresh_ends, pause, refresh_end, refresh_token, token
 from strongroom.domain.catalog import Reading
 from strongroom.domain.errors import ProviderFailed
 from strongroom.domain.http import Answer, NoAnswer, NotSent, Reply
@@ -28,7 +28,8 @@ class Issued:
 
     None means that the provider did not say: no new refresh token, unknown expiry, scopes as asked for. `lifetime` is in
     seconds, `expires_at` in seconds since the epoch, counted from before the request was sent. `endless`: the catalog says
-    that such a token has no end. `ignored` names fields that were there and could not be used.
+    that such a token has no end. `refresh_expires_at`: when the refresh token ends, if the provider told it. `ignored` names
+    fields that were there and could not be used.
     """
 
     access_token: Secret
@@ -38,6 +39,7 @@ class Issued:
     scopes: tuple[str, ...] | None
     endless: bool = False
     ignored: tuple[str, ...] = ()
+    refresh_expires_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,11 @@ def _judge_success(answer: Reply, asked_at: float, reading: Reading, step: Step)
         lifetime=seconds,
         scopes=scopes,
         endless=reading.never_expires and found.get(reading.expiry) is None,
-        ignored=tuple(name for name, value in used.items() if value is None and name in found),
+        ignored=(
+            *(name for name, value in used.items() if value is None and name in found),
+            *odd_refresh_ends(found, int(asked_at)),
+        ),
+        refresh_expires_at=refresh_end(found, int(asked_at)),
     )
 
 

@@ -72,6 +72,10 @@ def registration_lease(provider_key: str) -> Key:
     return Key(f"P#{_part(provider_key)}", "L")
 
 
+def breaker(provider_key: str) -> Key:
+    return Key(f"P#{_part(provider_key)}", "B")
+
+
 def vault_key(purpose: str, key_id: str) -> Key:
     return Key(f"K#{_part(purpose)}", _part(key_id))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from strongroom.domain.connection import Connection, Standing
+from strongroom.domain.connection import Connection, SealedTokens, Standing
 from strongroom.domain.errors import InvalidRequest
 from strongroom.domain.status import person_must_act
 
@@ -14,6 +14,9 @@ LONGEST_VALIDITY = 600
 LEAST_VALIDITY = 10
 LONGEST_CACHE = 60
 LONGEST_WAIT = 12.0
+LEAST_INTERVAL = 10
+"""Seconds after a renewal in which no look-up asks for another one. Whatever a provider says of its tokens, it is asked six
+times a minute at most, however many ask us; a token that is over sooner is not good for the ten seconds of a call anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +53,53 @@ class PersonMustAct:
     reason: str
 
 
-Decision: TypeAlias = HandOut | Renew | PersonMustAct
+@dataclass(frozen=True, slots=True)
+class TooSoon:
+    """The token is over, and was renewed so short a time ago that the provider is left alone. `until`: ask again then."""
+
+    until: int
 
 
-def decide(connection: Connection | None, expected: Standing, wish: Wish, now: float) -> Decision:
+Decision: TypeAlias = HandOut | Renew | PersonMustAct | TooSoon
+
+
+def decide(connection: Connection | None, expected: Standing, wish: Wish, now: float, restored_at: int = 0) -> Decision:
     """Decide what to do for a look-up.
 
     A token is good enough with `min_validity` seconds left, or with half of its own life left if that is less, so that
     short-lived tokens are not renewed at every call. A token of unknown expiry is good until it is reported. After a
-    failed renewal, ten seconds are enough.
+    failed renewal, ten seconds are enough. One from before the table was restored is not handed out: it may have been
+    revoked since.
     """
-    reason = person_must_act(connection, expected, int(now))
+    reason = person_must_act(connection, expected, int(now), restored_at)
     if reason is not None or connection is None or connection.tokens is None:
         return PersonMustAct(reason or "never_connected")
+    suspect = connection.tokens.are_suspect(restored_at, int(now))
     forced = wish.not_version == str(connection.version)
-    if not forced and _left(connection, now) >= _wanted(connection, wish):
+    if not (forced or suspect) and _left(connection, now) >= _wanted(connection, wish):
         return HandOut(connection)
-    if connection.tokens.refresh is not None:
-        return Renew(connection, good_enough=not forced and is_usable(connection, now))
+    if connection.tokens.refresh is None:
+        return _without_renewal(connection, forced, now)
+    if forced or suspect:
+        return Renew(connection, good_enough=False)
+    return _renewal(connection, connection.tokens, now)
+
+
+def _without_renewal(connection: Connection, forced: bool, now: float) -> Decision:
     if forced:
         return PersonMustAct("rejected")
     return HandOut(connection) if is_usable(connection, now) else PersonMustAct("expired_without_refresh")
+
+
+def _renewal(connection: Connection, tokens: SealedTokens, now: float) -> Decision:
+    """Renew, unless that was done a moment ago: then what is there is handed out for as long as it lasts.
+
+    A forced renewal is exempt: there is one for each version, and the second version that is rejected forces none.
+    """
+    allowed_at = tokens.obtained_at + LEAST_INTERVAL
+    if now >= allowed_at:
+        return Renew(connection, good_enough=is_usable(connection, now))
+    return HandOut(connection) if _left(connection, now) > 0 else TooSoon(allowed_at)
 
 
 def is_usable(connection: Connection, now: float) -> bool:

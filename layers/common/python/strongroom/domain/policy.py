@@ -20,6 +20,8 @@ class Policy:
     are renewed on demand only. `idle_after`: a connection not looked up for so long leaves the hourly round.
     `exercise_after`: how often such a connection is renewed so that its provider does not let it lapse.
 
+    `restored_at`: when the table was last restored to an earlier state (epoch seconds); 0: never.
+
     `endpoint_origins`: pairs of origins, an issuer's and one on which its endpoints may lie although it is another.
 
     `conformance_client`, on a developer's machine only: where the conformance suite expects our client metadata document.
@@ -34,6 +36,7 @@ class Policy:
     idle_after: int = 14 * DAY
     exercise_after: int = 3 * DAY
     shards: int = 4
+    restored_at: int = 0
     loopback: bool = False
     conformance_client: str | None = None
     endpoint_origins: tuple[tuple[str, str], ...] = ()

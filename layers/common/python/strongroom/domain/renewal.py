@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from strongroom.domain import consent, refresh_life
 from strongroom.domain.catalog import Refreshing
 from strongroom.domain.connection import NO_ANSWER, RENEWAL_ATTRIBUTES, Connection, SealedTokens
 from strongroom.domain.exchange import Issued
@@ -99,14 +100,34 @@ def _untried(connection: Connection, now: float) -> tuple[Condition, ...]:
 
 
 def renewed_tokens(
-    connection: Connection, issued: Issued, access: bytes, refresh: bytes, asked_at: float
+    connection: Connection,
+    issued: Issued,
+    access: bytes,
+    refresh: bytes,
+    asked_at: float,
+    kept: bool = False,
+    known: Refreshing = NOTHING_KNOWN,
 ) -> SealedTokens:
-    """What the row will know of the new tokens. What the provider left out stays as it was (RFC 6749 §5.1, §6)."""
+    """What the row will know of the new tokens. What the provider left out stays as it was (RFC 6749 §5.1, §6).
+
+    `kept`: the refresh token is the one from before.
+    """
     old = connection.tokens
-    known = None if issued.endless or old is None else old.lifetime
-    lifetime = issued.lifetime if issued.lifetime is not None else known
+    before = None if issued.endless or old is None else old.lifetime
+    lifetime = issued.lifetime if issued.lifetime is not None else before
     scopes = issued.scopes if issued.scopes is not None else (old.scopes if old else ())
-    return SealedTokens(access, refresh, issued.expires_at, lifetime, int(asked_at), scopes, issued.endless)
+    lasting = refresh_life.after_renewal(old, issued, kept, int(asked_at), known)
+    return SealedTokens(
+        access,
+        refresh,
+        issued.expires_at,
+        lifetime,
+        int(asked_at),
+        scopes,
+        issued.endless,
+        refresh_expires_at=lasting.ends_at,
+        refresh_extended_at=lasting.extended_at,
+    )
 
 
 def next_due(
@@ -119,21 +140,25 @@ def next_due(
 ) -> int:
     """When the schedule takes up these tokens. `known` is how refresh tokens behave at their provider."""
     life = Life(tokens.obtained_at, tokens.expires_at, tokens.lifetime, tokens.endless, unused_life(known))
-    return due_at(life, last_used_at, now, policy, chance)
+    due = due_at(life, last_used_at, now, policy, chance)
+    tried_by = consent.tried_by(tokens, policy)
+    return due if tried_by is None else min(due, tried_by)
 
 
 def unused_life(known: Refreshing) -> int | None:
     """For how many seconds a refresh token may lie unused: where each use gives another one, for its whole life."""
-    limits = (known.idle, known.lifetime if known.rotates else None)
+    limits = (known.idle, known.lifetime if known.rotates and not known.from_consent else None)
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def refused(connection: Connection, lease: str, now: int) -> Change:
-    """The provider ended the grant. If an earlier request had no answer, that one may have spent the token: say so.
+def refused(connection: Connection, lease: str, now: int, restored_at: int = 0) -> Change:
+    """The provider ended the grant. If an earlier request had no answer, that one may have spent the token: say so; or that
+    the table was restored, if a newer token than this one may have been lost with it.
 
     The refresh token stays: it ends only by a revoke, a cut or a completed reconnect, each through a chore.
     """
-    reason = "lost_response" if connection.renewal.intents else "refused"
+    suspect = connection.tokens is not None and connection.tokens.are_suspect(restored_at, now)
+    reason = "restored" if suspect else "lost_response" if connection.renewal.intents else "refused"
     drop = (*RENEWAL_ATTRIBUTES, "due_shard", "due_at")
     return Change(connection.key, _mine(connection, lease), put={"status_reason": reason, "since": now}, drop=drop)
 
@@ -190,7 +215,14 @@ def unclear(
 def _trouble(connection: Connection, error: str, wait: int | None, now: int, chance: float) -> dict[str, Value]:
     failures = connection.renewal.failures + 1
     retry_at = now + (wait if wait is not None else retry_after(failures, chance))
-    return {"failures": failures, "last_error": error, "retry_at": retry_at, "due_at": retry_at}
+    since = connection.renewal.failing_since
+    return {
+        "failures": failures,
+        "failing_since": now if since is None else since,
+        "last_error": error,
+        "retry_at": retry_at,
+        "due_at": retry_at,
+    }
 
 
 def _mine(connection: Connection, lease: str) -> Every:

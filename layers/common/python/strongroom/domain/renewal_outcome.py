@@ -49,10 +49,17 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """The provider is left alone for a while. It was not asked, and nothing was written. Look again at `until`."""
+
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class NotDue:
     """There is nothing to renew. `why` is a stable word."""
 
     why: str
 
 
-Outcome: TypeAlias = Renewed | Adopted | Refused | Failed | Unclear | Waiting | NotDue
+Outcome: TypeAlias = Renewed | Adopted | Refused | Failed | Unclear | Waiting | Paused | NotDue

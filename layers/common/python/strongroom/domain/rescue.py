@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from strongroom.domain.connection import RENEWAL_ATTRIBUTES, Connection, SealedTokens
+from strongroom.domain.connection import RENEWAL_ATTRIBUTES, Connection, Destination, SealedTokens
 from strongroom.domain.errors import IntegrityError, InvalidRequest
 from strongroom.domain.identifiers import is_minted, is_version
 from strongroom.domain.policy import Policy
@@ -21,13 +21,16 @@ from strongroom.domain.table import Change, Item, Value
 
 FORM = 1
 LONGEST = 200_000
+_OLD_TOKENS = tuple(SealedTokens(b"", None, None, None, 0, ()).to_item())
+_TOLD_OF_FAILURES = ("failures", "failing_since", "last_error")
 
 
 @dataclass(frozen=True, slots=True)
 class RenewalResult:
     """Tokens that a renewal brought, sealed for the version after `connection.version`.
 
-    `connection` is the row as it was read; `due_at` when the new tokens are due; `mark` the write's own.
+    `connection` is the row as it was read; read back from a message it lacks the old tokens, which nobody needs any more.
+    `due_at`: when the new tokens are due; `mark`: the write's own.
     """
 
     connection: Connection
@@ -53,8 +56,11 @@ class RenewalResult:
         return replace(self.connection, version=self.connection.version.next(), tokens=self.tokens)
 
     def encode(self) -> str:
-        row = {**self.connection.to_item(), **{f"new_{k}": v for k, v in self.tokens.to_item().items()}}
-        return _encode("renewal", {**row, "new_due_at": self.due_at, "new_mark": self.mark})
+        """Write all but the old tokens, which are half of the row and of no use."""
+        row = {name: value for name, value in self.connection.to_item().items() if name not in _OLD_TOKENS}
+        failing = {name: getattr(self.connection.renewal, name) or None for name in _TOLD_OF_FAILURES}
+        new = {f"new_{name}": value for name, value in self.tokens.to_item().items()}
+        return _encode("renewal", {**row, **failing, **new, "new_due_at": self.due_at, "new_mark": self.mark})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +80,11 @@ Rescued: TypeAlias = RenewalResult | CompletionResult
 
 
 def decode(text: str) -> Rescued:
-    """Read a message back.
+    """Read a message back, also one that holds the old tokens.
 
     Raises:
         InvalidRequest: If it is not one of ours.
+        NewerRow: If it holds a row of a newer release.
     """
     if len(text) > LONGEST:
         raise InvalidRequest("too long for a rescued result")
@@ -100,7 +107,8 @@ def _decode(kind: str, row: Item) -> Rescued:
     if kind != "renewal" or tokens is None or due is None or not is_minted(row["new_mark"]):
         return _foreign()
     _check(tokens)
-    return RenewalResult(connection, tokens, due, str(row["new_mark"]))
+    read = replace(connection, tokens=None, destination=Destination.from_item(row))
+    return RenewalResult(read, tokens, due, str(row["new_mark"]))
 
 
 def _check(tokens: SealedTokens | None) -> None:

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from strongroom.domain import keys
 from strongroom.domain.errors import Forbidden, NotFound
-from strongroom.domain.rows import texts
+from strongroom.domain.rows import optional_number, texts
 from strongroom.domain.sealing import TeamKeys
 from strongroom.domain.table import Item
 
@@ -38,6 +38,7 @@ class Team:
     active: bool
     satellites: frozenset[str]
     sealing_keys: TeamKeys
+    created_at: int = 0
 
     @classmethod
     def from_item(cls, item: Item) -> Team:
@@ -46,6 +47,7 @@ class Team:
             active=item["state"] == "active",
             satellites=frozenset(texts(item, "satellites")),
             sealing_keys=TeamKeys.from_item(item),
+            created_at=optional_number(item, "created_at") or 0,
         )
 
 

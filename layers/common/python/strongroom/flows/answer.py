@@ -86,6 +86,7 @@ def _end_refused(ports: Ports, authorization: Authorization, why: str) -> None:
         authorization.team,
         "answer_refused",
         "strongroom",
+        authorization.owner,
         user=authorization.user,
         installation=authorization.installation,
         why=why,
@@ -112,6 +113,7 @@ def _denied(ports: Ports, authorization: Authorization) -> Answered:
         authorization.team,
         "denied",
         authorization.user,
+        authorization.owner,
         installation=authorization.installation,
     )
     denial = _denial(ports, authorization)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from strongroom.domain import identifiers
+from strongroom.domain.connection import Owner
 from strongroom.domain.errors import Unavailable
 from strongroom.domain.identifiers import ULID_BYTES
 from strongroom.domain.record import record
@@ -23,9 +24,11 @@ def fraction(ports: Ports) -> float:
     return int.from_bytes(ports.chance.bytes(4), "big") / 2**32
 
 
-def noted(ports: Ports, team: str, event: str, by: str, **facts: str | int | bool | None) -> Put:
-    """Make the record of a change, to be written in the change's own transaction."""
-    return record(team, event, by, ports.clock.now(), ports.chance.bytes(ULID_BYTES), **facts)
+def noted(
+    ports: Ports, team: str, event: str, by: str, of: Owner | None = None, **facts: str | int | bool | None
+) -> Put:
+    """Make the record of a change, to be written in the change's own transaction; `of`: in this connection's timeline."""
+    return record(team, event, by, ports.clock.now(), ports.chance.bytes(ULID_BYTES), of, **facts)
 
 
 def in_a_few_attempts(ports: Ports, attempt: Callable[[], bool]) -> None:

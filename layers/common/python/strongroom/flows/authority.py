@@ -54,4 +54,4 @@ def refusal_record(ports: Ports, authorization: Authorization, why: str) -> Put:
     """Tell that a completion was refused, for a reason that is a stable code of ours."""
     by = authorization.user
     where = authorization.installation
-    return noted(ports, authorization.team, "completion_refused", by, why=why, installation=where)
+    return noted(ports, authorization.team, "completion_refused", by, authorization.owner, why=why, installation=where)

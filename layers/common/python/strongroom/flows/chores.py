@@ -13,6 +13,7 @@ from strongroom.domain.chore import RevocationChore, RevocationOutcome, keeper, 
 from strongroom.domain.connection import Connection
 from strongroom.domain.errors import IntegrityError, NotFound
 from strongroom.domain.installation import Installation
+from strongroom.domain.rows import NewerRow
 from strongroom.domain.secret import Secret
 from strongroom.domain.status import standing_of
 from strongroom.domain.table import Key
@@ -26,14 +27,17 @@ from strongroom.ports import Ports
 
 
 def do_chore(ports: Ports, chore_id: str) -> RevocationOutcome | Literal["parked"] | None:
-    """Do one chore; None if it is parked, or has ended already. Doing it twice is harmless.
+    """Do one chore; None if it is parked, has ended already, or is a newer release's. Doing it twice is harmless.
 
     Raises:
         KeysUnavailable, StoreUnavailable: The chore stays, and the sweep finds it again.
     """
     key = keys.chore(chore_id)
     row = ports.table.read((key,)).get(key)
-    chore = RevocationChore.from_item(row) if row is not None else None
+    try:
+        chore = RevocationChore.from_item(row) if row is not None else None
+    except NewerRow:
+        return None
     if chore is None:
         return None
     kept = _kept(ports, chore)
@@ -164,6 +168,7 @@ def _write_down(ports: Ports, chore: RevocationChore, outcome: RevocationOutcome
         chore.owner.team,
         "revocation_ended",
         "strongroom",
+        chore.owner,
         user=chore.user,
         installation=chore.owner.installation,
         outcome=outcome,

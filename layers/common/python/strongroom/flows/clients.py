@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from strongroom.domain import keys
+from strongroom.domain.breaker import Breaker
 from strongroom.domain.client_authentication import PublicKey, assertion_to_sign, key_id, signed
 from strongroom.domain.client_document import Published, client_document
 from strongroom.domain.connection import Connection, Destination
-from strongroom.domain.errors import NotFound, StoreUnavailable
+from strongroom.domain.errors import NotFound
 from strongroom.domain.exchange import ClientRejected
 from strongroom.domain.json_document import JsonObject
 from strongroom.domain.provider import AUTH_METHODS, AuthMethod, ProviderClient
@@ -37,7 +38,23 @@ def known(ports: Ports, team_keys: TeamKeys, destination: Destination) -> KeptCl
         KeysUnavailable: If a secret cannot be opened just now.
     """
     key = keys.provider_client(destination.provider_key, destination.client_generation)
-    row = ports.table.read((key,)).get(key)
+    return _found(ports, team_keys, ports.table.read((key,)).get(key))
+
+
+def known_to_renew(ports: Ports, team_keys: TeamKeys, destination: Destination) -> tuple[KeptClient, Breaker]:
+    """As `known`, and in the same read what speaks against asking its provider just now.
+
+    Raises:
+        NotFound, KeysUnavailable: As `known`.
+    """
+    key = keys.provider_client(destination.provider_key, destination.client_generation)
+    beside = keys.breaker(destination.provider_key)
+    rows = ports.table.read((key, beside))
+    client = _found(ports, team_keys, rows.get(key))
+    return client, Breaker.from_item(destination.provider_key, rows.get(beside))
+
+
+def _found(ports: Ports, team_keys: TeamKeys, row: Item | None) -> KeptClient:
     if row is None:
         raise NotFound("the provider client is gone")
     return from_item(ports, team_keys, row)
@@ -216,8 +233,8 @@ def _all_of(ports: Ports, places: Sequence[Key]) -> dict[Key, Item]:
 
 
 def _write(ports: Ports, change: Change, *told: Put) -> None:
-    """Not worth failing for: the next rejection or success says the same again."""
+    """Not worth failing for, whatever it is: the next rejection or success says the same again."""
     try:
         ports.table.commit((change, *told), fresh_id(ports))
-    except StoreUnavailable:
-        ports.journal.note("client_state_not_written")
+    except Exception as error:
+        ports.journal.note("client_state_not_written", kind=type(error).__name__)

@@ -97,6 +97,7 @@ def _destroyed(ports: Ports, authorization: Authorization, by: str, stranger: bo
         authorization.team,
         "authorization_destroyed",
         by,
+        authorization.owner,
         user=authorization.user,
         installation=authorization.installation,
         why=why,

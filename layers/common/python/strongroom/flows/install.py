@@ -20,7 +20,7 @@ from strongroom.domain.team import Member, Team
 from strongroom.flows import clients
 from strongroom.flows.attempts import fresh_id, noted
 from strongroom.flows.known import known_providers
-from strongroom.flows.reads import all_rows, five_reads, team_and_member
+from strongroom.flows.reads import Admitted, all_rows, five_reads, team_and_member
 from strongroom.ports import Ports
 
 
@@ -150,9 +150,14 @@ def see(ports: Ports, user: str, team: str, installation: str) -> Listed:
         NotFound: If it is not one of a team of this person.
     """
     admitted = five_reads(ports.table, team, user, installation).admitted()
+    return Listed(admitted.installation, present_status(ports, admitted))
+
+
+def present_status(ports: Ports, admitted: Admitted) -> Status:
+    """Tell the status of the connection that would serve this member."""
     connection = admitted.connection
     retired = clients.retired_among(ports, [connection] if connection else [])
-    return Listed(admitted.installation, _status(ports, connection, admitted.installation, admitted.member, retired))
+    return _status(ports, connection, admitted.installation, admitted.member, retired)
 
 
 def listing(ports: Ports, user: str, team: str) -> list[Listed]:
@@ -191,4 +196,4 @@ def _status(
     retired: Mapping[Key, int],
 ) -> Status:
     since = retired.get(connection.key) if connection is not None else None
-    return derive(connection, installation, member, int(ports.clock.now()), since)
+    return derive(connection, installation, member, int(ports.clock.now()), since, ports.policy.restored_at)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 from typing import TYPE_CHECKING
 
 from strongroom.domain import keys
 from strongroom.domain.connection import Connection, Expiry
 from strongroom.domain.errors import AuthorizationRequired, NotFound, Unavailable
-from strongroom.domain.lookup import HandOut, PersonMustAct, Renew, Wish, cache_until, decide
+from strongroom.domain.lookup import HandOut, PersonMustAct, Renew, TooSoon, Wish, cache_until, decide
 from strongroom.domain.schedule import use_is_worth_a_write
 from strongroom.domain.secret import Secret
-from strongroom.domain.status import remembered_rejections
-from strongroom.domain.table import Change, Value
+from strongroom.domain.status import REJECTIONS_COUNT_FOR, is_over, is_rejected, remembered_rejections
+from strongroom.domain.table import Below, Change, Committed, Lacks, Value, either, every
 from strongroom.domain.team import Caller, Team, admit_satellite
-from strongroom.flows.attempts import fraction, fresh_id
+from strongroom.flows.attempts import fraction, fresh_id, noted
 from strongroom.flows.reads import Admitted, five_reads
 from strongroom.ports import Ports
 
@@ -79,11 +80,14 @@ def look_up(ports: Ports, ask: Ask) -> Released:
     pause = FIRST_PAUSE
     outcome: Outcome | None = None
     while True:
-        match decide(admitted.connection, admitted.standing, ask.wish, ports.clock.now()):
+        now = ports.clock.now()
+        match decide(admitted.connection, admitted.standing, ask.wish, now, ports.policy.restored_at):
             case PersonMustAct(reason):
                 raise person_must_act(ports, ask, admitted, reason)
             case HandOut(connection):
                 return _release(ports, ask, admitted, connection)
+            case TooSoon(allowed_at):
+                raise Unavailable("renewed a moment ago, and over again", retry_after=max(1, ceil(allowed_at - now)))
             case Renew(connection, good_enough):
                 # Most look-ups renew nothing, and a cold one waits for every import.
                 from strongroom.flows import on_demand
@@ -114,18 +118,41 @@ def _after_rejection(ports: Ports, ask: Ask, admitted: Admitted) -> Admitted:
     connection = admitted.connection
     if connection is None or connection.tokens is None or ask.wish.not_version != str(connection.version):
         return admitted
-    _remember_rejection(ports, connection)
+    _remember_rejection(ports, ask, connection)
     return admit(ports, ask)
 
 
-def _remember_rejection(ports: Ports, connection: Connection) -> None:
-    rejected = remembered_rejections(connection, int(ports.clock.now()))
+def _remember_rejection(ports: Ports, ask: Ask, connection: Connection) -> None:
+    now = int(ports.clock.now())
+    rejected = remembered_rejections(connection, now)
     entries: list[Value] = [{"version": version, "at": at} for version, at in rejected]
     change = Change(connection.key, connection.version.unchanged(), put={"rejected": entries})
+    begins = not is_rejected(connection, now) and is_rejected(replace(connection, rejected=rejected), now)
     try:
-        ports.table.commit((change,), fresh_id(ports))
+        if not (begins and _told_once(ports, ask, connection, change, now)):
+            ports.table.commit((change,), fresh_id(ports))
     except Unavailable:
         ports.journal.note("rejection_not_written")
+
+
+def _told_once(ports: Ports, ask: Ask, connection: Connection, change: Change, now: int) -> bool:
+    """Remember it with a record: from now on the person is asked to act. Of many reports at once, one writes it."""
+    owner = connection.owner
+    untold = either(Lacks("rejected_told"), Below("rejected_told", now - REJECTIONS_COUNT_FOR + 1))
+    told = noted(
+        ports,
+        owner.team,
+        "auth_required",
+        str(ask.caller),
+        owner,
+        user=owner.user,
+        installation=owner.installation,
+        reason="rejected",
+    )
+    once = replace(
+        change, require=every(connection.version.unchanged(), untold), put={**change.put, "rejected_told": now}
+    )
+    return isinstance(ports.table.commit((once, told), fresh_id(ports)), Committed)
 
 
 def admit_satellite_of(ports: Ports, team: Team | None, ask: Ask) -> None:
@@ -171,11 +198,17 @@ def note_not_released(ports: Ports, ask: Ask, reason: str) -> None:
 
 
 def _release(ports: Ports, ask: Ask, admitted: Admitted, connection: Connection) -> Released:
-    """Open the access token and hand it out; the log line comes first."""
+    """Open the access token and hand it out; the log line comes first.
+
+    Raises:
+        Unavailable: If it ended while it was renewed.
+    """
     tokens = connection.tokens
     if tokens is None:
         raise NotFound("nothing to hand out")
     now = ports.clock.now()
+    if is_over(connection, int(now)):
+        raise Unavailable("over before it could be handed out", retry_after=1)
     ring = ports.vault.ring("connection", admitted.team.sealing_keys)
     access_token = ring.open(tokens.access, connection.place("access_token"))
     ports.journal.note(

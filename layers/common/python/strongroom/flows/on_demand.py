@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from strongroom.domain.connection import Connection
 from strongroom.domain.errors import QueueUnavailable, Unavailable
 from strongroom.domain.lookup import LONGEST_WAIT
-from strongroom.domain.renewal_outcome import Adopted, Failed, Outcome, Refused, Renewed, Unclear, Waiting
+from strongroom.domain.renewal_outcome import Adopted, Failed, Outcome, Paused, Refused, Renewed, Unclear, Waiting
 from strongroom.flows.messages import renewal_message
 from strongroom.flows.reads import Admitted
 from strongroom.flows.renew import renew
@@ -53,6 +55,8 @@ def worth_waiting(outcome: Outcome, now: float, started: float) -> bool:
 
 def not_now(outcome: Outcome, now: float) -> Exception:
     match outcome:
+        case Paused(until):
+            return Unavailable("the provider is left alone", retry_after=max(1, ceil(until - now)))
         case Failed(_, until) | Unclear(until, _) | Waiting(until):
             return Unavailable("not renewed in time", retry_after=max(1, min(int(until - now), 60)))
         case _:

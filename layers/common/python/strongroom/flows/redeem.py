@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from strongroom.domain import exchange, token_requests
+from strongroom.domain import exchange, refresh_life, token_requests
 from strongroom.domain.authorization import Authorization
 from strongroom.domain.authorization_response import AuthorizationCode
 from strongroom.domain.catalog import CatalogEntry
@@ -175,6 +175,7 @@ def _result(ports: Ports, ready: _Ready, issued: exchange.Issued, asked_at: floa
         last_used_at=now,
     )
     refresh = issued.refresh_token
+    lasting = refresh_life.of_consent(issued, int(asked_at), ready.entry.refreshing)
     tokens = SealedTokens(
         access=ready.ring.seal(issued.access_token, empty.place("access_token")),
         refresh=ready.ring.seal(refresh, empty.place("refresh_token")) if refresh else None,
@@ -183,6 +184,8 @@ def _result(ports: Ports, ready: _Ready, issued: exchange.Issued, asked_at: floa
         obtained_at=int(asked_at),
         scopes=issued.scopes if issued.scopes is not None else authorization.scopes,
         endless=issued.endless,
+        refresh_expires_at=lasting.ends_at,
+        refresh_extended_at=lasting.extended_at,
     )
     due = next_due(tokens, now, ports.policy, now, fraction(ports), ready.entry.refreshing)
     return CompletionResult(authorization.id, empty.holding(tokens), due if refresh else None)

@@ -8,8 +8,8 @@ from strongroom.domain.challenge import BearerChallenge, bearer_challenge
 from strongroom.domain.connection import Connection
 from strongroom.domain.errors import AuthorizationRequired, InsufficientScope, Unavailable
 from strongroom.domain.step_up import asks_for_more, is_of_an_older_grant, lies_above
-from strongroom.domain.table import Change
-from strongroom.flows.attempts import fresh_id
+from strongroom.domain.table import Change, Is, Item, Lacks, every
+from strongroom.flows.attempts import fresh_id, noted
 from strongroom.flows.look_up import Ask, Released, admit, look_up, note_not_released, person_must_act
 from strongroom.flows.reads import Admitted
 from strongroom.ports import Ports
@@ -56,14 +56,27 @@ def _step_up(
     if not wanted:
         return _of_no_use(ports, ask, "scope_not_enough", "all of it was asked for already")
     if wanted != connection.challenged:
-        _remember(ports, connection, wanted)
+        _remember(ports, ask, connection, wanted)
     return person_must_act(ports, ask, admitted, "insufficient_scope", InsufficientScope)
 
 
-def _remember(ports: Ports, connection: Connection, wanted: tuple[str, ...]) -> None:
-    change = Change(connection.key, connection.version.unchanged(), put={"challenged_scopes": list(wanted)})
+def _remember(ports: Ports, ask: Ask, connection: Connection, wanted: tuple[str, ...]) -> None:
+    """With a record, once for each new set: a set only grows, so that its size tells one from the next."""
+    size, owner = len(connection.challenged), connection.owner
+    as_read = Is("challenged_count", size) if size else Lacks("challenged_scopes")
+    put: Item = {"challenged_scopes": list(wanted), "challenged_count": len(wanted)}
+    told = noted(
+        ports,
+        owner.team,
+        "more_scopes_wanted",
+        str(ask.caller),
+        owner,
+        user=owner.user,
+        installation=owner.installation,
+    )
+    change = Change(connection.key, every(connection.version.unchanged(), as_read), put=put)
     try:
-        ports.table.commit((change,), fresh_id(ports))
+        ports.table.commit((change, told), fresh_id(ports))
     except Unavailable:
         ports.journal.note("challenge_not_written")
 

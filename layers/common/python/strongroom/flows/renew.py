@@ -6,21 +6,22 @@ records that the refresh token may be spent; one request; one judgement; and a r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from strongroom.domain import exchange, renewal, token_requests
+from strongroom.domain.breaker import Breaker, trouble_in
 from strongroom.domain.catalog import STRICT, CatalogEntry
 from strongroom.domain.connection import Connection
 from strongroom.domain.errors import EgressRefused, IntegrityError, NotFound, ProviderFailed
-from strongroom.domain.http import Answer, Outgoing
+from strongroom.domain.http import Outgoing
 from strongroom.domain.provider_client import KeptClient
-from strongroom.domain.renewal_outcome import Adopted, Failed, NotDue, Outcome, Renewed, Unclear, Waiting
+from strongroom.domain.renewal_outcome import Adopted, Failed, Outcome, Paused, Renewed, Unclear
 from strongroom.domain.rescue import RenewalResult
 from strongroom.domain.schedule import second_look_after
 from strongroom.domain.secret import Secret
 from strongroom.domain.table import Committed, Item
 from strongroom.domain.team import Team
-from strongroom.flows import clients, renewal_faults
+from strongroom.flows import breaker, clients, lease, renewal_faults
 from strongroom.flows.attempts import fraction, fresh_id
 from strongroom.flows.sending import back_channel
 from strongroom.flows.settle import Discarded, Kept, Lost, OnRescue, Stored, Superseded, keep
@@ -49,6 +50,7 @@ class _Prepared:
 
     wanted: _Wanted
     kept: KeptClient
+    breaker: Breaker
     ring: Ring
     request: Outgoing
     refresh_token: Secret
@@ -70,7 +72,7 @@ def renew(ports: Ports, team: Team, connection: Connection, cause: str, until: f
     `cause` is a word for the log: `schedule` or `look_up`.
     """
     wanted = _Wanted(team, connection, _entry(ports, connection), cause, until)
-    held_up = _held_up(connection, ports.clock.now(), wanted.second_look)
+    held_up = lease.held_up(connection, ports.clock.now(), wanted.second_look)
     if held_up is not None:
         return held_up
     outcome = _renew(ports, wanted)
@@ -83,16 +85,6 @@ def _entry(ports: Ports, connection: Connection) -> CatalogEntry:
     return ports.catalog.entry(where.issuer, where.token_endpoint) if where is not None else STRICT
 
 
-def _held_up(connection: Connection, now: float, second_look: int) -> Waiting | Failed | NotDue | None:
-    match renewal.assess(connection, now, second_look):
-        case renewal.Busy(look_again):
-            return Waiting(look_again)
-        case renewal.Leave(why, not_before):
-            return Failed(connection.renewal.last_error or why, not_before) if not_before else NotDue(why)
-        case renewal.Go():
-            return None
-
-
 def _renew(ports: Ports, wanted: _Wanted) -> Outcome:
     try:
         prepared = _prepare(ports, wanted)
@@ -100,7 +92,15 @@ def _renew(ports: Ports, wanted: _Wanted) -> Outcome:
         return renewal_faults.stuck(ports, wanted.connection, error.public_code)
     if not prepared.kept.is_live:
         return renewal_faults.replaced(ports, wanted.connection)
-    to_dial = wanted.until - renewal.CALL - renewal.COMMIT - ports.clock.now()
+    admitted = breaker.admit(ports, prepared.breaker)
+    if isinstance(admitted, Paused):
+        return admitted
+    return _ask(ports, replace(prepared, breaker=admitted))
+
+
+def _ask(ports: Ports, prepared: _Prepared) -> Outcome:
+    wanted = prepared.wanted
+    to_dial = wanted.until - lease.needed(wanted.connection) - ports.clock.now()
     if to_dial < renewal.LEAST_DIAL:
         return Failed("out_of_time", int(wanted.until))
     try:
@@ -109,7 +109,9 @@ def _renew(ports: Ports, wanted: _Wanted) -> Outcome:
     except EgressRefused:
         return renewal_faults.failed_before_lease(ports, wanted.connection, "address_refused")
     except ProviderFailed:
-        return renewal_faults.failed_before_lease(ports, wanted.connection, "unreachable")
+        failed = renewal_faults.failed_before_lease(ports, wanted.connection, "unreachable")
+        breaker.learn(ports, prepared.breaker, trouble_in(exchange.Transient("unreachable")), wanted.until)
+        return failed
 
 
 def _prepare(ports: Ports, wanted: _Wanted) -> _Prepared:
@@ -125,26 +127,34 @@ def _prepare(ports: Ports, wanted: _Wanted) -> _Prepared:
     if tokens is None or tokens.refresh is None:
         raise NotFound("nothing to renew with")
     ring = ports.vault.sealing_ring("connection", team.sealing_keys)
-    kept = clients.known(ports, team.sealing_keys, destination)
+    kept, known = clients.known_to_renew(ports, team.sealing_keys, destination)
     refresh_token = ring.open(tokens.refresh, connection.place("refresh_token"))
     channel = back_channel(ports, destination.token_endpoint, kept.client, destination)
     request = token_requests.refresh_request(channel, refresh_token, destination.resource)
-    return _Prepared(wanted, kept, ring, request, refresh_token)
+    return _Prepared(wanted, kept, known, ring, request, refresh_token)
 
 
 def _with_line(ports: Ports, prepared: _Prepared, line: Line) -> Outcome:
-    wanted, lease, asked_at = prepared.wanted, fresh_id(ports), ports.clock.now()
+    wanted, mine, asked_at = prepared.wanted, fresh_id(ports), ports.clock.now()
     connection, until = wanted.connection, wanted.until
-    if asked_at + renewal.CALL + renewal.COMMIT > until:
+    if asked_at + lease.needed(connection) > until:
         return Failed("out_of_time", int(until))
-    taken = ports.table.commit((renewal.take_lease(connection, lease, asked_at, wanted.second_look),), lease)
-    if not isinstance(taken, Committed) and not _is_ours(taken.failed.get(0), connection, lease):
-        return _not_taken(wanted, taken.failed.get(0), asked_at)
-    sent_at = ports.clock.now()
     lease_ends = asked_at + renewal.LEASE - renewal.CLOCKS_APART
-    if sent_at + renewal.CALL > min(lease_ends, until - renewal.COMMIT):
-        return renewal_faults.failed(ports, connection, lease, "out_of_time", 0)
-    return _judge(ports, _Sent(prepared, lease, int(asked_at), sent_at), line.send(prepared.request))
+    send_by = min(lease_ends, until - renewal.COMMIT) - renewal.CALL
+    taken = ports.table.commit((renewal.take_lease(connection, mine, asked_at, wanted.second_look),), mine)
+    if not isinstance(taken, Committed) and not _is_ours(taken.failed.get(0), connection, mine):
+        return lease.not_taken(connection, taken.failed.get(0), asked_at, wanted.second_look)
+    overtaken = lease.settled(ports, connection, mine, send_by)
+    if overtaken is not None:
+        return overtaken
+    sent_at = ports.clock.now()
+    if sent_at > send_by:
+        return renewal_faults.failed(ports, connection, mine, "out_of_time", 0)
+    sent = _Sent(prepared, mine, int(asked_at), sent_at)
+    judged = exchange.judge_token_answer(line.send(prepared.request), sent_at, wanted.entry.reading, "refresh")
+    outcome = _judge(ports, sent, judged)
+    _learn(ports, sent, judged)
+    return outcome
 
 
 def _is_ours(found: Item | None, connection: Connection, lease: str) -> bool:
@@ -154,36 +164,38 @@ def _is_ours(found: Item | None, connection: Connection, lease: str) -> bool:
     return present is not None and (present.renewal.lease, present.version) == (lease, connection.version)
 
 
-def _not_taken(wanted: _Wanted, found: Item | None, now: float) -> Outcome:
-    """Somebody was faster: say what the row says now."""
-    present = Connection.from_item(found) if found is not None else None
-    if present is None or present.version != wanted.connection.version:
-        return Adopted()
-    return _held_up(present, now, wanted.second_look) or Waiting(int(now) + 1)
-
-
-def _judge(ports: Ports, sent: _Sent, answer: Answer) -> Outcome:
-    wanted, kept = sent.prepared.wanted, sent.prepared.kept
-    connection = wanted.connection
-    match exchange.judge_token_answer(answer, sent.at, wanted.entry.reading, "refresh"):
+def _judge(ports: Ports, sent: _Sent, judged: exchange.Outcome) -> Outcome:
+    """Write down what the answer means for the connection: nothing else comes between the answer and this."""
+    connection = sent.prepared.wanted.connection
+    match judged:
         case exchange.Issued() as issued:
-            outcome = _commit(ports, sent, issued)
-            clients.note_success(ports, kept, wanted.until)
-            return outcome
+            return _commit(ports, sent, issued)
         case exchange.Refused():
             return renewal_faults.refused(ports, connection, sent.lease)
-        case exchange.ClientRejected() as rejected:
-            failed = renewal_faults.failed(ports, connection, sent.lease, "client_rejected")
-            clients.note_rejection(ports, kept, rejected, connection.owner.team, wanted.until)
-            return failed
+        case exchange.ClientRejected():
+            return renewal_faults.failed(ports, connection, sent.lease, "client_rejected")
         case exchange.RateLimited(retry_after):
             return renewal_faults.failed(ports, connection, sent.lease, "rate_limited", retry_after)
         case exchange.Transient(code, may_be_spent=True, retry_after=wait):
-            return renewal_faults.maybe_spent(ports, connection, sent.lease, code, wait)
+            again_at = sent.intent_at + sent.prepared.wanted.second_look
+            return renewal_faults.maybe_spent(ports, connection, sent.lease, code, wait, again_at)
         case exchange.Transient(code, retry_after=wait):
             return renewal_faults.failed(ports, connection, sent.lease, code, wait)
         case exchange.Ambiguous():
             return _unclear(ports, sent)
+
+
+def _learn(ports: Ports, sent: _Sent, judged: exchange.Outcome) -> None:
+    """Write down what the answer means for others, after the connection's own outcome, which none of it can change."""
+    wanted, kept = sent.prepared.wanted, sent.prepared.kept
+    match judged:
+        case exchange.Issued():
+            clients.note_success(ports, kept, wanted.until)
+        case exchange.ClientRejected() as rejected:
+            clients.note_rejection(ports, kept, rejected, wanted.connection.owner.team, wanted.until)
+        case _:
+            pass
+    breaker.learn(ports, sent.prepared.breaker, trouble_in(judged), wanted.until)
 
 
 def _unclear(ports: Ports, sent: _Sent) -> Outcome:
@@ -201,7 +213,8 @@ def _commit(ports: Ports, sent: _Sent, issued: exchange.Issued) -> Outcome:
     refresh_token = issued.refresh_token or prepared.refresh_token
     access = prepared.ring.seal(issued.access_token, connection.place("access_token", version))
     refresh = prepared.ring.seal(refresh_token, connection.place("refresh_token", version))
-    tokens = renewal.renewed_tokens(connection, issued, access, refresh, sent.at)
+    kept, known = refresh_token == prepared.refresh_token, wanted.entry.refreshing
+    tokens = renewal.renewed_tokens(connection, issued, access, refresh, sent.at, kept, known)
     now = int(ports.clock.now())
     used_at = connection.last_used_at if wanted.cause == "schedule" else now
     due = renewal.next_due(tokens, used_at, ports.policy, now, fraction(ports), wanted.entry.refreshing)
@@ -221,6 +234,10 @@ def _told(kept: Kept) -> Outcome:
 
 
 def _note(ports: Ports, connection: Connection, cause: str, outcome: Outcome) -> None:
+    """Write the line of a renewal; one that was not begun, for its provider's sake, is only counted."""
+    ports.journal.count(f"Renewal{type(outcome).__name__}")
+    if isinstance(outcome, Paused):
+        return
     owner = connection.owner
     error = outcome.error if isinstance(outcome, Failed) else None
     ports.journal.note(
@@ -233,4 +250,3 @@ def _note(ports: Ports, connection: Connection, cause: str, outcome: Outcome) ->
         installation=owner.installation,
         version=str(connection.version),
     )
-    ports.journal.count(f"Renewal{type(outcome).__name__}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from strongroom.domain import renewal
 from strongroom.domain.connection import Connection
 from strongroom.domain.errors import StoreUnavailable
-from strongroom.domain.renewal_outcome import Adopted, Failed, Outcome, Refused
+from strongroom.domain.renewal_outcome import Adopted, Failed, Outcome, Refused, Unclear
 from strongroom.domain.rows import number
 from strongroom.domain.table import Change, Committed
 from strongroom.flows.attempts import fraction, fresh_id, noted
@@ -18,7 +18,8 @@ from strongroom.ports import Ports
 
 def refused(ports: Ports, connection: Connection, lease: str) -> Outcome:
     """The provider ended the grant."""
-    return _person_must_act(ports, connection, renewal.refused(connection, lease, int(ports.clock.now())))
+    now, restored_at = int(ports.clock.now()), ports.policy.restored_at
+    return _person_must_act(ports, connection, renewal.refused(connection, lease, now, restored_at))
 
 
 def replaced(ports: Ports, connection: Connection) -> Outcome:
@@ -33,6 +34,7 @@ def _person_must_act(ports: Ports, connection: Connection, change: Change) -> Ou
         owner.team,
         "auth_required",
         "strongroom",
+        owner,
         user=owner.user,
         installation=owner.installation,
         reason=str(change.put["status_reason"]),
@@ -63,10 +65,20 @@ def failed(ports: Ports, connection: Connection, lease: str, error: str, wait: i
     return _written(ports, renewal.failed(connection, lease, error, wait, now, fraction(ports)), error)
 
 
-def maybe_spent(ports: Ports, connection: Connection, lease: str, error: str, wait: int | None) -> Failed:
-    """A fault after the provider may have done its work."""
+def maybe_spent(
+    ports: Ports, connection: Connection, lease: str, error: str, wait: int | None, again_at: int
+) -> Failed | Unclear:
+    """A fault after the provider may have done its work: a gateway gives up on what the server behind it went on to do.
+
+    The first one gets the second look, at `again_at`, as an answer that was lost does: later, a provider that forgives might
+    do so no more. Unless it asked for a longer `wait` (seconds): that is kept.
+    """
     now = int(ports.clock.now())
-    return _written(ports, renewal.failed_and_maybe_spent(connection, lease, error, wait, now, fraction(ports)), error)
+    looks_again = not connection.renewal.intents and (wait or 0) <= again_at - now
+    pause = again_at - now if looks_again else wait
+    change = renewal.failed_and_maybe_spent(connection, lease, error, pause, now, fraction(ports))
+    until = look_again_at(ports, change)
+    return Unclear(until, again=True) if looks_again else Failed(error, until)
 
 
 def _written(ports: Ports, change: Change, error: str) -> Failed:

@@ -42,6 +42,7 @@ def _revoke(ports: Ports, user: str, admitted: Admitted) -> bool:
         admitted.team.id,
         "revoked",
         user,
+        gone.owner,
         installation=admitted.installation.id,
         sharing=admitted.installation.sharing,
     )

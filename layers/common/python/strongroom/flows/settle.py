@@ -17,10 +17,12 @@ from strongroom.domain.connection import Connection
 from strongroom.domain.errors import InvalidRequest, StoreUnavailable
 from strongroom.domain.renewal import COMMIT
 from strongroom.domain.rescue import CompletionResult, RenewalResult, Rescued
+from strongroom.domain.rows import readable
 from strongroom.domain.table import Committed, Condition, Item, Missing, Put, Refused, Write
 from strongroom.flows.attempts import fraction, fresh_id, noted
 from strongroom.flows.authority import authority_checks, lacks_authority, refusal_record
 from strongroom.flows.reads import five_reads
+from strongroom.flows.recovery import tell_recovery
 from strongroom.ports import Message, Ports
 
 
@@ -118,13 +120,14 @@ def settle_renewal(ports: Ports, result: RenewalResult) -> Settled:
     the cut's chore finds the newest token.
 
     Raises:
-        StoreUnavailable: If the outcome is not known.
+        StoreUnavailable: If the outcome is not known, or a newer release has rewritten the row: it will know what to do.
     """
     outcome = ports.table.commit((result.write(ports.policy),), result.mark)
     if isinstance(outcome, Committed):
+        tell_recovery(ports, result)
         return Stored(result.after())
     found = outcome.failed.get(0)
-    if found is not None and found.get("grant") == result.connection.version.grant:
+    if found is not None and readable(found).get("grant") == result.connection.version.grant:
         return Superseded()
     _discard(ports, result.after(), "superseded_by_another_grant", result.mark)
     return Discarded("superseded_by_another_grant")
@@ -211,6 +214,7 @@ def _completion_writes(
         authorization.team,
         "connected",
         authorization.user,
+        authorization.owner,
         installation=authorization.installation,
         sharing=authorization.sharing,
         provider=authorization.authorization_host,

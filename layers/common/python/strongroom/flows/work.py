@@ -10,15 +10,21 @@ from strongroom.domain import keys
 from strongroom.domain.connection import Connection, Owner, Standing
 from strongroom.domain.installation import Installation
 from strongroom.domain.policy import DAY
+from strongroom.domain.renewal import LEAST_DIAL
 from strongroom.domain.renewal_outcome import Outcome, Unclear, Waiting
+from strongroom.domain.rows import NewerRow
 from strongroom.domain.status import person_must_act, standing_of
 from strongroom.domain.table import Below, Change, Item, Key, every
 from strongroom.domain.team import Member, Team
+from strongroom.flows import lease
 from strongroom.flows.attempts import fresh_id
 from strongroom.flows.renew import renew
+from strongroom.flows.slots import Slots
 from strongroom.ports import Ports
 
 WORK_WITHIN = 23.0
+TO_DIAL = 2 * LEAST_DIAL
+"""Seconds for everything before the lease: a slot that comes later is of no use."""
 MOST_WAITS = 2
 """Receipts after which a message does not wait for somebody else's lease any more."""
 
@@ -40,11 +46,14 @@ class LookAgain:
 Worked: TypeAlias = Done | LookAgain
 
 
-def renew_one(ports: Ports, key: Key, version: str, receives: int) -> Worked:
+def renew_one(ports: Ports, key: Key, version: str, receives: int, slots: Slots | None = None) -> Worked:
     """Renew the connection that a message names, if that is still what it says.
 
     What a look-up would not hand out is not renewed. A live lease with an intent, or an answer that was lost, brings the
-    message back once, for the second look; what else cannot be done now is dropped: the next tick finds it again.
+    message back once, for the second look; what else cannot be done now (the provider is left alone, or has no slot free) is
+    dropped: the next tick finds it again.
+
+    `slots` are those of the batch. The row says whose slot is taken: a message might name any provider, to starve it.
 
     Raises:
         StoreUnavailable, KeysUnavailable: The queue delivers it again.
@@ -58,8 +67,21 @@ def renew_one(ports: Ports, key: Key, version: str, receives: int) -> Worked:
         return _dropped(ports, "other_version")
     if team is None or obstacle:
         return _left_for_a_day(ports, connection, obstacle)
-    outcome = renew(ports, team, connection, "schedule", started + WORK_WITHIN)
-    return _told(ports, outcome, receives)
+    until = started + WORK_WITHIN
+    last = until - lease.needed(connection) - TO_DIAL
+    with (slots or Slots()).one(ports, _provider_of(connection), last) as admitted:
+        if not admitted:
+            return _capped(ports)
+        return _told(ports, renew(ports, team, connection, "schedule", until), receives)
+
+
+def _provider_of(connection: Connection) -> str:
+    return connection.destination.provider_key if connection.destination is not None else ""
+
+
+def _capped(ports: Ports) -> Done:
+    ports.journal.count("Capped")
+    return Done("capped")
 
 
 def _dropped(ports: Ports, why: str) -> Done:
@@ -88,7 +110,10 @@ def _read_anew(ports: Ports, key: Key) -> tuple[Team | None, Connection, str] | 
     rows = _read(ports, where)
     team = Team.from_item(rows[0]) if rows[0] else None
     installation = Installation.from_item(rows[1]) if rows[1] else None
-    connection = Connection.from_item(rows[2]) if rows[2] else None
+    try:
+        connection = Connection.from_item(rows[2]) if rows[2] else None
+    except NewerRow:
+        return _dropped(ports, "newer_form")
     if connection is None:
         return _dropped(ports, "gone")
     if team is None or not team.active or installation is None or not installation.enabled:

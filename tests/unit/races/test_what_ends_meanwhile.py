@@ -1,0 +1,211 @@
+"""A membership or an installation ends at some step of an authorization or of a renewal: what comes of it is for nobody.
+
+What ends an installation has no route yet; its row is changed as an admin's routes will.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from strongroom.domain import status
+from strongroom.flows import authority
+from tests.requirements import requirement
+from tests.unit.attacks.endings import (
+    EACH_ENDING,
+    Ending,
+    alter,
+    change_what_it_is,
+    delete_the_team,
+    disable,
+    leave,
+    leave_and_come_back,
+    revoke,
+    uninstall,
+)
+from tests.unit.attacks.scenes import account_behind, given_to_the_browser
+from tests.unit.races.moments import (
+    WAYS,
+    Prepared,
+    Race,
+    alive,
+    at_each_step,
+    by_a_look_up,
+    by_the_schedule,
+    come_to_rest,
+    connected,
+    happens,
+    not_revoked,
+    on_rescue,
+    taken,
+    tokens_are_stored,
+)
+from tests.unit.races.steps import Stepped
+from tests.unit.renewals import Scene
+from tests.weakened import weakened
+
+EACH_WAY = pytest.mark.parametrize("renewing", WAYS.values(), ids=WAYS.keys())
+A_FEW = 3
+
+
+# -- E3, E4: while an authorization is in flight
+
+
+def consented(ending: Ending) -> Race:
+    """The provider sends the browser back, and the person finishes."""
+    world = Stepped(shards=1)
+    installation = world.install()
+    back = world.provider.consent(world.begin("bob", installation).url, "bob")
+
+    def finish() -> None:
+        page = world.browse(back)
+        if page.status == 303:
+            world.complete("bob", given_to_the_browser(page))
+
+    return world, lambda: ending(world, installation), finish
+
+
+def rescued(ending: Ending) -> Race:
+    """The tokens of a consent wait on the rescue queue."""
+    world = Stepped(shards=1)
+    installation = world.install()
+    mine = world.consent(world.begin("bob", installation), "bob")
+    on_rescue(world, lambda: world.complete("bob", mine))
+    return world, lambda: ending(world, installation), taken(world, "rescue")
+
+
+def assert_for_nobody(world: Stepped) -> None:
+    """Tokens that were stored before the end came lie in a row that serves nobody; all others are revoked."""
+    for key in world.installed:
+        assert world.look_up("bob", key).status in (404, 409)
+    come_to_rest(world)
+    assert tokens_are_stored(world) or (alive(world), not_revoked(world)) == ([], set())
+
+
+@requirement("attack:E3")
+@requirement("attack:E4")
+@requirement("invariant:I2")
+@requirement("invariant:I9")
+@EACH_ENDING
+@pytest.mark.parametrize("finishing", [consented, rescued])
+def test_what_ends_at_any_step_of_an_authorization_makes_it_one_for_nobody(
+    finishing: Callable[[Ending], Race], ending: Ending, why: str
+) -> None:
+    assert at_each_step(lambda: finishing(ending), assert_for_nobody) >= A_FEW
+
+
+def assert_a_new_beginning(world: Stepped) -> None:
+    (installation,) = world.installed
+    for _ in range(2):
+        assert world.look_up("bob", installation).json["reason"] == "never_connected"
+        come_to_rest(world)
+    world.connect("bob", installation, account="bob-at-home")
+    come_to_rest(world)
+    assert account_behind(world, "bob", installation) == "bob-at-home"
+    revoke(world, installation)
+    come_to_rest(world)
+    assert (alive(world), not_revoked(world)) == ([], set())
+
+
+@requirement("attack:E3")
+@requirement("invariant:I21")
+@pytest.mark.parametrize("finishing", [consented, rescued])
+def test_who_left_and_came_back_at_any_step_begins_anew_and_no_token_of_before_is_forgotten(
+    finishing: Callable[[Ending], Race],
+) -> None:
+    assert at_each_step(lambda: finishing(leave_and_come_back), assert_a_new_beginning) >= A_FEW
+
+
+def serves(world: Stepped) -> bool:
+    return any(account_behind(world, "bob", installation) for installation in world.installed)
+
+
+@requirement("attack:E3")
+@requirement("invariant:I21")
+def test_control_without_the_epoch_a_row_of_before_serves_who_came_back() -> None:
+    with weakened(status.person_must_act, "connection.standing.epoch != expected.epoch", "False"):
+        assert happens(lambda: consented(leave_and_come_back), serves)
+
+
+def stored_although_it_ended_first(race: Race) -> bool:
+    world, deed, operation = race
+    assert world.while_at(1, deed, operation)
+    return tokens_are_stored(world)
+
+
+@requirement("attack:E3")
+@requirement("invariant:I9")
+@pytest.mark.parametrize("finishing", [consented, rescued])
+def test_control_without_the_epoch_at_the_write_tokens_are_stored_for_one_who_left(
+    finishing: Callable[[Ending], Race],
+) -> None:
+    epochs = "reads.member.epoch != authorization.standing.epoch"
+    append = 'member.append(Is("epoch", authorization.standing.epoch))'
+    assert not stored_although_it_ended_first(finishing(leave_and_come_back))
+    with weakened(authority.lacks_authority, epochs, "False"), weakened(authority.authority_checks, append, "pass"):
+        assert stored_although_it_ended_first(finishing(leave_and_come_back))
+
+
+@requirement("attack:E4")
+@requirement("invariant:I9")
+@pytest.mark.parametrize("finishing", [consented, rescued])
+def test_control_without_the_binding_at_the_write_tokens_are_stored_for_another_installation(
+    finishing: Callable[[Ending], Race],
+) -> None:
+    bindings = "reads.installation.binding != authorization.standing.binding"
+    condition = 'Is("binding", authorization.standing.binding), '
+    assert not stored_although_it_ended_first(finishing(change_what_it_is))
+    with weakened(authority.lacks_authority, bindings, "False"), weakened(authority.authority_checks, condition, ""):
+        assert stored_although_it_ended_first(finishing(change_what_it_is))
+
+
+# -- E4: while a renewal is under way
+
+
+def renewing_until(ending: Ending, renewing: Prepared) -> Race:
+    world, scene = connected()
+    return world, lambda: ending(world, scene.installation), renewing(scene)
+
+
+@requirement("attack:E4")
+@requirement("invariant:I2")
+@pytest.mark.parametrize("ending", [change_what_it_is, disable, uninstall, delete_the_team, leave, leave_and_come_back])
+@pytest.mark.parametrize("renewing", [by_the_schedule, by_a_look_up])
+def test_what_ends_at_any_step_of_a_renewal_makes_it_one_for_nobody(renewing: Prepared, ending: Ending) -> None:
+    def check(world: Stepped) -> None:
+        assert world.look_up("bob", world.installed[0]).status in (404, 409)
+        come_to_rest(world)
+        assert world.look_up("bob", world.installed[0]).status in (404, 409)
+
+    assert at_each_step(lambda: renewing_until(ending, renewing), check) > 0
+
+
+@requirement("attack:E4")
+@requirement("invariant:I14")
+@EACH_WAY
+def test_a_revoke_finds_the_newest_tokens_in_the_row_that_nobody_can_read(renewing: Prepared) -> None:
+    def check(world: Stepped) -> None:
+        revoke(world, world.installed[0])
+        come_to_rest(world)
+        assert (alive(world), not_revoked(world)) == ([], set())
+
+    assert at_each_step(lambda: renewing_until(change_what_it_is, renewing), check) > 0
+
+
+@requirement("attack:E4")
+@requirement("invariant:I5")
+@EACH_WAY
+def test_an_installation_that_was_disabled_at_any_step_goes_on_when_it_is_enabled_again(renewing: Prepared) -> None:
+    def check(world: Stepped) -> None:
+        alter(world, world.installed[0], enabled=True)
+        assert Scene(world, world.installed[0]).works()
+
+    assert at_each_step(lambda: renewing_until(disable, renewing), check) > 0
+
+
+@requirement("attack:E4")
+@EACH_WAY
+def test_control_without_the_binding_a_renewal_serves_what_the_installation_is_by_now(renewing: Prepared) -> None:
+    with weakened(status.person_must_act, "connection.standing.binding != expected.binding", "False"):
+        assert happens(lambda: renewing_until(change_what_it_is, renewing), serves)
