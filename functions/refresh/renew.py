@@ -10,12 +10,15 @@ from strongroom.aws.wiring import Wired, wire
 from strongroom.domain import rescue
 from strongroom.domain.errors import InvalidRequest, QueueUnavailable, StoreUnavailable
 from strongroom.domain.identifiers import is_version
+from strongroom.domain.rows import NewerRow
 from strongroom.domain.table import Key
 from strongroom.flows.settle import settle_patiently
 from strongroom.flows.slots import Slots
 from strongroom.flows.work import LookAgain, renew_one
 from strongroom.ports import Queue
 
+NEWER_IS_BACK = 300
+"""Seconds after which a result is tried again whose row a newer release has rewritten: this one can do nothing for it."""
 RESCUE_WITHIN = 20.0
 """Seconds in which one delivery of a result asks a silent table again and again, so that it is stored before anybody looks
 a second time with the token that it replaces. Then it comes back; so it does if the function is killed while it asks."""
@@ -65,6 +68,8 @@ def store(wired: Wired, message: Delivered) -> bool:
     except InvalidRequest:
         wired.ports.journal.alarm("rescue_unreadable", message=message.id)
         return False
+    except NewerRow:
+        return _postponed(wired, wired.ports.queues.rescue, message, NEWER_IS_BACK)
     except StoreUnavailable:
         return _postponed(wired, wired.ports.queues.rescue, message, 1)
     return True

@@ -92,7 +92,7 @@ def test_tokens_that_a_renewal_brought_meanwhile_wait_for_who_can_store_them() -
     scene.world.deliver()
     assert (scene.row, queue(scene.world, "rescue").waiting()) == (before, 1)
     older(scene)
-    scene.world.clock.advance(2)
+    scene.world.clock.advance(300)
     scene.world.deliver()
     assert scene.works()
     assert len(scene.refreshes()) == 1

@@ -34,6 +34,8 @@ UNSETTLED = 1.0
 """Seconds after a correction in which reads fail: by then, whoever counted from the old time has read."""
 UNSETTLED_AGAIN = 60.0
 """Seconds after which they may fail again: were AWS's machines at odds, look-ups would go on."""
+FAR_BACK = 30.0
+"""Seconds. Put back by more, it makes deadlines so late that tokens could be lost: then reads fail every time."""
 NEVER = float("-inf")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -113,7 +115,7 @@ class TableTime:
             return
         moved = correction - self._clock.correction
         self._clock.correction = correction
-        if not 0 <= at - self._unsettled_at < UNSETTLED_AGAIN:
+        if moved < -FAR_BACK or not 0 <= at - self._unsettled_at < UNSETTLED_AGAIN:
             self._unsettled_at = at
         self._journal.note("clock_corrected", seconds=round(moved, 1))
 

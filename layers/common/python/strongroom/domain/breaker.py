@@ -15,6 +15,7 @@ from strongroom.domain.policy import DAY
 from strongroom.domain.rows import optional_number, optional_text
 from strongroom.domain.table import Condition, Is, Item, Key, Missing, Put, Remove, Value
 
+RATE_LIMITED = "rate_limited"
 FAULTS_TO_OPEN = 5
 """One that falls over now and then stays open to all; one that is away costs five tries, not one per connection."""
 FIRST_PAUSE = 30
@@ -30,11 +31,12 @@ FORGOTTEN_AFTER = 1800
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """What speaks against asking this provider again at once. `wait` is what it asked for, in seconds; `at_once`: it said so
-    itself, and need not be asked five times."""
+    itself, and need not be asked five times. `by`: whose renewal it was."""
 
     why: str
     wait: int | None = None
     at_once: bool = False
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ class Breaker:
     """What is known of one provider's health. Times are seconds since the epoch.
 
     `turn` is new with each write, None if there is no row: who writes or removes it names what was read. `faults` and
-    `openings` count in a row; `open_until` 0: it has not been opened; `trial_until` 0: nobody tries.
+    `openings` count in a row; `open_until` 0: it is not open; `trial_until` 0: nobody tries. `by`: whose renewal met the
+    last trouble.
     """
 
     provider_key: str
@@ -73,6 +76,7 @@ class Breaker:
     open_until: int = 0
     trial_until: int = 0
     why: str = ""
+    by: str = ""
 
     @property
     def key(self) -> Key:
@@ -91,6 +95,7 @@ class Breaker:
             open_until=optional_number(item, "open_until") or 0,
             trial_until=optional_number(item, "trial_until") or 0,
             why=str(item.get("why") or ""),
+            by=str(item.get("by") or ""),
         )
 
     def to_put(self, read: Breaker) -> Put:
@@ -107,6 +112,7 @@ class Breaker:
             "open_until": self.open_until,
             "trial_until": self.trial_until,
             "why": self.why,
+            "by": self.by,
             "ttl": max(self.faulted_at, self.open_until, self.trial_until) + DAY,
         }
         return Put(row, require=read.as_read())
@@ -114,6 +120,16 @@ class Breaker:
     def removal(self) -> Remove | None:
         """What is written when the provider is well: nothing, if there was no row."""
         return Remove(self.key, self.as_read()) if self.turn is not None else None
+
+    def well(self, turn: str) -> Put | Remove | None:
+        """What is written when the provider is well: nothing, if there was no row.
+
+        Who was told to wait by name stays remembered for a while, so that the same one cannot hold up all others again.
+        """
+        if self.why != RATE_LIMITED or self.turn is None:
+            return self.removal()
+        closed = replace(self, turn=turn, faults=0, open_until=0, trial_until=0)
+        return closed.to_put(self) if (self.open_until or self.trial_until or self.faults) else None
 
     def as_read(self) -> Condition:
         return Missing() if self.turn is None else Is("turn", self.turn)
@@ -131,7 +147,7 @@ def trouble_in(outcome: exchange.Outcome) -> Trouble | None:
     """
     match outcome:
         case exchange.RateLimited(wait):
-            return Trouble("rate_limited", wait, at_once=True)
+            return Trouble(RATE_LIMITED, wait, at_once=True)
         case exchange.Transient("unreachable" | "provider_error" as code, retry_after=wait):
             return Trouble(code, wait)
         case exchange.Ambiguous(code):
@@ -161,7 +177,8 @@ def after_trouble(
     """What becomes of the breaker after one more fault; None if it says already what it has to say.
 
     A wish to wait is kept to the second. Whoever repeats it at each trial is left alone for longer: it may ask for one
-    second, for hours.
+    second, for hours. But if it says so to one and the same connection again and again, that one alone is meant, which waits
+    by itself: to the others it is open then.
 
     `mine` is the turn under which the provider was asked: the trial of somebody else decides without us. `chance` is in
     [0, 1).
@@ -172,15 +189,18 @@ def after_trouble(
         return _opened(before, trouble, at, wanted, turn) if trouble.at_once and wanted > before.open_until else None
     if now < before.trial_until and known.turn != mine and not trouble.at_once:
         return None
+    if trouble.at_once and trouble.by and (before.why, before.by) == (RATE_LIMITED, trouble.by) and before.openings:
+        return replace(before, turn=turn, faulted_at=at, open_until=0, trial_until=0)
     if before.openings or trouble.at_once or before.faults + 1 >= FAULTS_TO_OPEN:
         openings = before.openings if trouble.at_once else before.openings + 1
         least = at + pause(openings, chance) if openings else at
         return _opened(before, trouble, at, max(wanted, least), turn)
-    return Breaker(known.provider_key, turn, before.faults + 1, at, why=trouble.why)
+    return Breaker(known.provider_key, turn, before.faults + 1, at, why=trouble.why, by=trouble.by)
 
 
 def _opened(before: Breaker, trouble: Trouble, at: int, until: int, turn: str) -> Breaker:
-    return Breaker(before.provider_key, turn, before.faults + 1, at, before.openings + 1, until, why=trouble.why)
+    counted = (before.faults + 1, at, before.openings + 1, until)
+    return Breaker(before.provider_key, turn, *counted, why=trouble.why, by=trouble.by)
 
 
 def pause(openings: int, chance: float) -> int:

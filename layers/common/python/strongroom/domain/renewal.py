@@ -30,6 +30,9 @@ ONE_WRITE = 7.0
 COMMIT = ONE_WRITE + 1
 """Seconds that must be left after the call for keeping what it gave: one write, and then the rescue queue."""
 
+SECOND_LOOK_IS_OF_USE = 180
+"""Seconds after an intent: the later of the two second looks, and a minute for the queue."""
+
 NOTHING_KNOWN = Refreshing()
 
 
@@ -71,6 +74,16 @@ def assess(connection: Connection, now: float, second_look: int = SECOND_LOOK_AF
     if now < state.retry_at:
         return Leave("backing_off", state.retry_at)
     return Go()
+
+
+def is_second_look(connection: Connection, now: float) -> bool:
+    """Whether the next attempt is the one deliberate repetition after a lost answer, while it is of use.
+
+    It asks even a provider that is left alone, or busy with others: the window in which a spent token is forgiven is short,
+    and it is one request for each answer that was lost.
+    """
+    state = connection.renewal
+    return state.intents == 1 and state.intent_at is not None and now < state.intent_at + SECOND_LOOK_IS_OF_USE
 
 
 def take_lease(connection: Connection, lease: str, now: float, second_look: int = SECOND_LOOK_AFTER) -> Change:
@@ -177,6 +190,9 @@ def failed(connection: Connection, lease: str, error: str, wait: int | None, now
     What an earlier attempt may have spent stays remembered. `wait` is what the provider asked for, in seconds.
     """
     earlier = connection.renewal
+    if wait is not None and earlier.failures:
+        # Kept to the second at first; who asks for one second each time is left alone for longer all the same.
+        wait = max(wait, retry_after(earlier.failures + 1, chance))
     put = _trouble(connection, error, wait, now, chance) | {"intents": earlier.intents}
     if earlier.intent_at is not None:
         put["intent_at"] = earlier.intent_at
@@ -193,9 +209,14 @@ def failed_and_maybe_spent(
 
 
 def failed_before_lease(connection: Connection, error: str, now: int, chance: float) -> Change:
-    """Nothing left us. Written only while nobody holds a lease, who may be about to succeed, and over no newer attempt."""
+    """Nothing left us. Written only while nobody holds a lease, who may be about to succeed, and over no newer attempt.
+
+    A lease that a dead worker left is forgotten: the table takes this write, so it took a pending rescue before the pause
+    that follows is over. Whoever comes then has all the time for reaching the provider.
+    """
     put = _trouble(connection, error, None, now, chance)
-    return Change(connection.key, every(*_untried(connection, now)), put=put)
+    drop = ("lease", "lease_until") if connection.renewal.lease is not None else ()
+    return Change(connection.key, every(*_untried(connection, now)), put=put, drop=drop)
 
 
 def unclear(

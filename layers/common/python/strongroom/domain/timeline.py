@@ -118,14 +118,13 @@ def trouble_of(connection: Connection | None, standing: Standing, provider: Brea
 
 
 def was_noticed(connection: Connection, at: int) -> bool:
-    """Whether the end of failing, now that new tokens are here, is worth a record: it took long, or the token was over.
+    """Whether the end of failing, now that new tokens are here, is worth a record: only if it took long, since a provider
+    may fail and recover as often as it likes.
 
     `connection` is the row as it was before the renewal that succeeded, `at` when that one was sent.
     """
-    state, tokens = connection.renewal, connection.tokens
-    if not state.failures or state.failing_since is None or tokens is None:
-        return False
-    return at - state.failing_since >= LONG or (tokens.expires_at is not None and tokens.expires_at <= at)
+    state = connection.renewal
+    return state.failures > 0 and state.failing_since is not None and at - state.failing_since >= LONG
 
 
 @dataclass(frozen=True, slots=True)

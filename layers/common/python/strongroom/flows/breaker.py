@@ -55,11 +55,11 @@ def learn(ports: Ports, asked: Breaker, trouble: Trouble | None, until: float) -
 
 
 def _well(ports: Ports, asked: Breaker, until: float) -> None:
-    removal = asked.removal()
-    if removal is None or _is_late(ports, until):
+    write = asked.well(fresh_id(ports))
+    if write is None or _is_late(ports, until):
         return
-    removed = ports.table.commit((removal,), fresh_id(ports))
-    if isinstance(removed, Committed) and asked.open_until:
+    closed = ports.table.commit((write,), fresh_id(ports))
+    if isinstance(closed, Committed) and asked.open_until:
         ports.journal.note("provider_breaker_closed", provider_key=asked.provider_key, openings=asked.openings)
         ports.journal.count("ProviderBreakerClosed")
 

@@ -92,17 +92,20 @@ def _renew(ports: Ports, wanted: _Wanted) -> Outcome:
         return renewal_faults.stuck(ports, wanted.connection, error.public_code)
     if not prepared.kept.is_live:
         return renewal_faults.replaced(ports, wanted.connection)
+    now = ports.clock.now()
+    to_dial = wanted.until - lease.needed(wanted.connection) - now
+    if to_dial < renewal.LEAST_DIAL:
+        return Failed("out_of_time", int(wanted.until))
+    if renewal.is_second_look(wanted.connection, now):
+        return _ask(ports, prepared, to_dial)
     admitted = breaker.admit(ports, prepared.breaker)
     if isinstance(admitted, Paused):
         return admitted
-    return _ask(ports, replace(prepared, breaker=admitted))
+    return _ask(ports, replace(prepared, breaker=admitted), to_dial)
 
 
-def _ask(ports: Ports, prepared: _Prepared) -> Outcome:
+def _ask(ports: Ports, prepared: _Prepared, to_dial: float) -> Outcome:
     wanted = prepared.wanted
-    to_dial = wanted.until - lease.needed(wanted.connection) - ports.clock.now()
-    if to_dial < renewal.LEAST_DIAL:
-        return Failed("out_of_time", int(wanted.until))
     try:
         with ports.egress.dial(prepared.request.url, min(renewal.DIAL, to_dial)) as line:
             return _with_line(ports, prepared, line)
@@ -110,7 +113,7 @@ def _ask(ports: Ports, prepared: _Prepared) -> Outcome:
         return renewal_faults.failed_before_lease(ports, wanted.connection, "address_refused")
     except ProviderFailed:
         failed = renewal_faults.failed_before_lease(ports, wanted.connection, "unreachable")
-        breaker.learn(ports, prepared.breaker, trouble_in(exchange.Transient("unreachable")), wanted.until)
+        _tell_breaker(ports, prepared, exchange.Transient("unreachable"))
         return failed
 
 
@@ -195,7 +198,13 @@ def _learn(ports: Ports, sent: _Sent, judged: exchange.Outcome) -> None:
             clients.note_rejection(ports, kept, rejected, wanted.connection.owner.team, wanted.until)
         case _:
             pass
-    breaker.learn(ports, sent.prepared.breaker, trouble_in(judged), wanted.until)
+    _tell_breaker(ports, sent.prepared, judged)
+
+
+def _tell_breaker(ports: Ports, prepared: _Prepared, judged: exchange.Outcome) -> None:
+    wanted, trouble = prepared.wanted, trouble_in(judged)
+    mine = replace(trouble, by=wanted.connection.version.grant) if trouble is not None else None
+    breaker.learn(ports, prepared.breaker, mine, wanted.until)
 
 
 def _unclear(ports: Ports, sent: _Sent) -> Outcome:

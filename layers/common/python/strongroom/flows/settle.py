@@ -13,11 +13,11 @@ from typing import TypeAlias
 from strongroom.domain import keys
 from strongroom.domain.authorization import Authorization
 from strongroom.domain.chore import RevocationChore
-from strongroom.domain.connection import Connection
+from strongroom.domain.connection import Connection, Version
 from strongroom.domain.errors import InvalidRequest, StoreUnavailable
 from strongroom.domain.renewal import COMMIT
 from strongroom.domain.rescue import CompletionResult, RenewalResult, Rescued
-from strongroom.domain.rows import readable
+from strongroom.domain.rows import NewerRow, number, readable
 from strongroom.domain.table import Committed, Condition, Item, Missing, Put, Refused, Write
 from strongroom.flows.attempts import fraction, fresh_id, noted
 from strongroom.flows.authority import authority_checks, lacks_authority, refusal_record
@@ -77,12 +77,15 @@ def settle_patiently(ports: Ports, result: Rescued, last_try: float) -> Settled:
     """Store a result; while the table does not answer, try again until `last_try`; at least once, however late it is.
 
     Raises:
+        NewerRow: At once, if a newer release has rewritten the row: to ask again soon is of no use.
         StoreUnavailable: If the table did not answer in time; repeat the same result.
     """
     turn = 0
     while True:
         try:
             return settle(ports, result)
+        except NewerRow:
+            raise
         except StoreUnavailable:
             turn += 1
             pause = 0.05 * 2 ** min(turn, 5) * (0.5 + fraction(ports) / 2)
@@ -128,9 +131,21 @@ def settle_renewal(ports: Ports, result: RenewalResult) -> Settled:
         return Stored(result.after())
     found = outcome.failed.get(0)
     if found is not None and readable(found).get("grant") == result.connection.version.grant:
-        return Superseded()
+        return _of_the_same_grant(ports, result, number(found, "n"))
     _discard(ports, result.after(), "superseded_by_another_grant", result.mark)
     return Discarded("superseded_by_another_grant")
+
+
+def _of_the_same_grant(ports: Ports, result: RenewalResult, n: int) -> Settled:
+    """Another renewal was first, unless the row holds tokens from before ours were asked for: then the table was restored,
+    and these are the newest."""
+    before = result.connection.version
+    if n >= before.n:
+        return Superseded()
+    over = replace(result.write(ports.policy), require=Version(before.grant, n).unchanged())
+    if not isinstance(ports.table.commit((over,), result.mark), Committed):
+        raise StoreUnavailable("the row moved on: look again")
+    return Stored(result.after())
 
 
 def _discard(ports: Ports, connection: Connection, why: str, id: str, *also: Write) -> None:

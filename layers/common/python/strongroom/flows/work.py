@@ -10,7 +10,7 @@ from strongroom.domain import keys
 from strongroom.domain.connection import Connection, Owner, Standing
 from strongroom.domain.installation import Installation
 from strongroom.domain.policy import DAY
-from strongroom.domain.renewal import LEAST_DIAL
+from strongroom.domain.renewal import LEAST_DIAL, is_second_look
 from strongroom.domain.renewal_outcome import Outcome, Unclear, Waiting
 from strongroom.domain.rows import NewerRow
 from strongroom.domain.status import person_must_act, standing_of
@@ -68,6 +68,8 @@ def renew_one(ports: Ports, key: Key, version: str, receives: int, slots: Slots 
     if team is None or obstacle:
         return _left_for_a_day(ports, connection, obstacle)
     until = started + WORK_WITHIN
+    if is_second_look(connection, started):
+        return _told(ports, renew(ports, team, connection, "schedule", until), receives)
     last = until - lease.needed(connection) - TO_DIAL
     with (slots or Slots()).one(ports, _provider_of(connection), last) as admitted:
         if not admitted:
