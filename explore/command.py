@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _searched(pool: ProcessPoolExecutor, wanted: Sequence[Task]) -> Iterator[Told]:
     """Run all searches; tell of each part when it is whole."""
+    _say(f"{len(wanted)} searches; a part is told of when it is whole, which may take a minute or two")
     left, sums, kinds = Counter(task.part for task in wanted), dict[str, Counter[str]](), dict[str, dict[str, None]]()
     for told in pool.map(_run, wanted):
         part = told.task.part
