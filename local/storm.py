@@ -21,7 +21,7 @@ from local.peers.servers import PEERS, prepare
 from local.plan import HIGHEST_PORT, ROOT, Ports
 from local.stack import Stack
 from local.storm_judge import Storm, calm_violations
-from local.storm_scene import FRESH, LAST_PORT, Scene, options, people, scene
+from local.storm_scene import DISTANCE, FRESH, LAST_PORT, Scene, options, people, scene
 from local.storm_weather import Weather
 
 KILLS_IN_A_ROUND = 3
@@ -29,7 +29,7 @@ KILLS_IN_A_ROUND = 3
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How large a storm is, and where its template and functions are."""
+    """How large a storm is, where its template and functions are, and how many seconds away a provider is."""
 
     ports: Ports
     folder: Path
@@ -39,6 +39,7 @@ class Wanted:
     seed: int = 1
     with_node: bool = True
     project: Path = ROOT
+    distance: float = DISTANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def play(wanted: Wanted, say: Callable[[str], None]) -> Told:
     users = people(math.ceil(wanted.connections / 2))
     say("Starting: a stand-in for AWS, the functions, a sign-in service, two OAuth providers and their MCP servers.")
     system = options(wanted.ports, users, wanted.with_node, wanted.folder, wanted.project)
-    with Stack(system, say) as stack, scene(stack, wanted.with_node) as where:
+    with Stack(system, say) as stack, scene(stack, wanted.with_node, wanted.distance) as where:
         say(f"{len(users)} people connect to {' and '.join(one.name for one in where.providers)}.")
         where.connect(users)
         return _rounds(wanted, where, say)

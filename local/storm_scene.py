@@ -81,12 +81,13 @@ class Scene:
     stack: Stack
     providers: tuple[Provider, Provider]
     connections: list[Connection] = field(default_factory=list)
+    distance: float = DISTANCE
 
     def __post_init__(self) -> None:
         self.places = Places(self.stack.options.ports)
         self.satellite = Satellite(SATELLITE, self.places)
         for provider in self.providers:
-            provider.wire.distance = DISTANCE
+            provider.wire.distance = self.distance
 
     def provider(self, connection: Connection) -> Provider:
         return next(one for one in self.providers if one.name == connection.provider)
@@ -181,8 +182,8 @@ def _second(place: Place) -> list[Service]:
 
 
 @contextmanager
-def scene(stack: Stack, with_node: bool) -> Iterator[Scene]:
-    """Put a wire before each provider, and start the second one where it is somebody else's.
+def scene(stack: Stack, with_node: bool, distance: float = DISTANCE) -> Iterator[Scene]:
+    """Put a wire so many seconds long before each provider, and start the second one where it is somebody else's.
 
     Raises:
         LocalError: If a part does not come up.
@@ -193,10 +194,11 @@ def scene(stack: Stack, with_node: bool) -> Iterator[Scene]:
         files = _ours("Files Provider", wire, Places(ports).provider, Places(ports).mcp)
         if with_node:
             with running(stack, PEERS[0], place, Documents(), LIFETIME) as standing:
-                yield Scene(stack, (files, _theirs(standing)))
+                yield Scene(stack, (files, _theirs(standing)), distance=distance)
         else:
             with Wire(place.first, place.server) as second:
-                yield Scene(stack, (files, _ours(OF_OURS, second, place.issuer, place.mcp)))
+                second_of_ours = _ours(OF_OURS, second, place.issuer, place.mcp)
+                yield Scene(stack, (files, second_of_ours), distance=distance)
 
 
 def _ours(name: str, wire: Wire, issuer: str, mcp: str) -> Provider:
