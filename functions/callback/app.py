@@ -13,7 +13,7 @@ from strongroom.aws.wiring import Wired, wire
 from strongroom.domain.client_document import CACHED_FOR
 from strongroom.domain.identifiers import checked_authorization, checked_provider_key
 from strongroom.domain.secret import Secret
-from strongroom.flows import clients, install
+from strongroom.flows import clients, installed
 from strongroom.flows.answer import AlreadyFinished, Ended, Returned, take_answer
 from strongroom.flows.complete import complete, see, way_back
 
@@ -69,7 +69,7 @@ def finish(wired: Wired, request: Request) -> Response:
     wanted = checked_authorization(request.path.get("authorization", ""))
     done = complete(wired.ports, user, wanted, Secret(body.secret), confirm_shared=body.confirm_shared)
     authorization = done.authorization
-    mine = install.see(wired.ports, user, authorization.team, authorization.installation)
+    mine = installed.see(wired.ports, user, authorization.team, authorization.installation)
     shape = authorization_of(authorization, done.state)
     return answer(
         200, {**shape, "connection": status_of(mine.status), "return_to": way_back(wired.ports, authorization)}

@@ -25,7 +25,7 @@ NO_STORE = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a handler may know of a request. Headers decide nothing: no URL of ours is ever made from them.
+    """What a handler may know of a request. No URL of ours is ever made from a header, and no identity.
 
     Query, body and event may hold a code or a secret, so they do not print.
     """
@@ -36,6 +36,12 @@ class Request:
     body: bytes = field(repr=False)
     event: Event = field(repr=False)
     request_id: str
+
+    def header(self, name: str) -> str | None:
+        """Give a header by its name in small letters, as payload format 2.0 spells them all; None if it was not sent."""
+        headers = self.event.get("headers")
+        value = headers.get(name) if isinstance(headers, Mapping) else None
+        return value if isinstance(value, str) else None
 
     def json(self) -> Mapping[str, Any]:
         """Give the body's JSON object; an absent body is an empty one.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from strongroom.domain.by_hand import ByHand
     from strongroom.domain.status import Status
     from strongroom.flows.begin import Begun
-    from strongroom.flows.install import Listed
+    from strongroom.flows.installed import Listed
     from strongroom.flows.look_up import Released
 
 

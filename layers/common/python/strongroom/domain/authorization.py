@@ -29,7 +29,11 @@ KEPT_FOR = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """The row. `id` is the SHA-256 of the state, base64url: one consistent read from either side, and no index."""
+    """The row. `id` is the SHA-256 of the state, base64url: one consistent read from either side, and no index.
+
+    `member_epoch` is the membership of the person who began, in shared mode too, and `admission` the installation's: both
+    have to be the same when it is completed.
+    """
 
     id: str
     state: State
@@ -48,6 +52,8 @@ class Authorization:
     begun_at: int
     expires_at: int
     verifier: bytes
+    member_epoch: str = ""
+    admission: str = ""
     revocation: str = ""
     return_to: str | None = None
     secret_hash: str | None = None
@@ -87,7 +93,7 @@ class Authorization:
 
     @property
     def _for_whom(self) -> tuple[str, ...]:
-        return (self.user, self.team, self.installation, str(self.standing), self.sharing)
+        return (self.user, self.member_epoch, self.team, self.installation, str(self.standing), self.sharing)
 
     def with_verifier(self, sealed: bytes) -> Authorization:
         return replace(self, verifier=sealed)
@@ -131,6 +137,8 @@ class Authorization:
             begun_at=number(item, "begun_at"),
             expires_at=number(item, "expires_at"),
             verifier=_bytes(item.get("verifier")) or b"",
+            member_epoch=str(item.get("member_epoch") or ""),
+            admission=str(item.get("admission") or ""),
             revocation=str(item.get("revocation") or ""),
             return_to=optional_text(item, "return_to"),
             secret_hash=optional_text(item, "secret_hash"),
@@ -161,6 +169,8 @@ class Authorization:
             "begun_at": self.begun_at,
             "expires_at": self.expires_at,
             "verifier": self.verifier,
+            "member_epoch": self.member_epoch,
+            "admission": self.admission,
             "revocation": self.revocation,
             "return_to": self.return_to,
             "ttl": self.expires_at + KEPT_FOR,

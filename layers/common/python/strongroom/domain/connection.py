@@ -7,7 +7,7 @@ tokens are these: `version`. And what stands against it: `reason`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from strongroom.domain import keys
@@ -68,10 +68,15 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Epoch and binding at the time of consent. Shared connections have no epoch."""
+    """Epoch and binding at the time of consent. Shared connections have no epoch.
+
+    `rebound`: where it is what a connection must have just now, why the binding before it ended. It is compared with nothing
+    and sealed nowhere.
+    """
 
     epoch: str
     binding: str
+    rebound: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.epoch}/{self.binding}"

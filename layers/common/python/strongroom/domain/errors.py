@@ -50,6 +50,18 @@ class Conflict(StrongroomError):
     code, status, sentence = "conflict", 409, "This does not fit the present state."
 
 
+class ChangedMeanwhile(StrongroomError):
+    """What was to be changed is not any more what the caller had seen (RFC 9110 §13.1.1)."""
+
+    code, status, sentence = "changed_meanwhile", 412, "It was changed meanwhile: read it again."
+
+
+class TooMany(StrongroomError):
+    """More of something than a quota allows just now. Detail: `retry_after` in seconds."""
+
+    code, status, sentence = "too_many_requests", 429, "That was too much at once: try again a little later."
+
+
 class AuthorizationRequired(StrongroomError):
     """A person has to act before a token can be given. Detail: `reason`, `link`."""
 

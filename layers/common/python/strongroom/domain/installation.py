@@ -8,16 +8,25 @@ from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from strongroom.domain import keys
-from strongroom.domain.rows import texts
+from strongroom.domain.rows import optional_number, texts
 from strongroom.domain.secret import Secret
 from strongroom.domain.table import Item, Value
 
 Sharing: TypeAlias = Literal["per_user", "shared"]
+Rebound: TypeAlias = Literal["revoked", "installation_changed"]
+"""Why the last binding ended, as whoever was connected under it is told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
     """`binding` is renewed whenever an admin changes what tokens are used for; a connection of an older one is dead.
+    `rebound` and `bound_at` tell why and when that was last so; None: never.
+
+    `admission` is renewed whenever authorizations that are under way have to end: an authorization that was begun under
+    another one cannot be completed. `revision` counts the changes of this row, for `If-Match`.
+
+    `requires_oauth` None: nobody could say yet. `found`: what was last found out about the provider, in the shape of
+    `domain.found`. `injected`: what satellites add to requests or to the environment, in the shape of `domain.injection`.
 
     `scopes` that an admin has entered are what is asked for and the most that ever is; empty: those of the challenge.
     `entered` is what an admin has entered about the provider, as `by_hand` reads it: a look-up has no use for it.
@@ -32,10 +41,16 @@ class Installation:
     enabled: bool
     scopes: tuple[str, ...] = ()
     entered: Mapping[str, Value] | None = None
+    admission: str = ""
+    revision: int = 0
+    rebound: Rebound | None = None
+    bound_at: int = 0
+    requires_oauth: bool | None = True
+    found: Mapping[str, Value] | None = None
+    injected: Mapping[str, Value] | None = None
 
     @classmethod
     def from_item(cls, item: Item) -> Installation:
-        entered = item.get("by_hand")
         return cls(
             id=str(item["installation"]),
             team=str(item["team"]),
@@ -45,7 +60,14 @@ class Installation:
             binding=str(item["binding"]),
             enabled=bool(item["enabled"]),
             scopes=texts(item, "scopes"),
-            entered=entered if isinstance(entered, Mapping) else None,
+            entered=_part(item, "by_hand"),
+            admission=str(item.get("admission") or ""),
+            revision=optional_number(item, "revision") or 0,
+            rebound=_rebound(item.get("rebound")),
+            bound_at=optional_number(item, "bound_at") or 0,
+            requires_oauth=None if item.get("requires_oauth") == "unknown" else item.get("requires_oauth") is not False,
+            found=_part(item, "found"),
+            injected=_part(item, "injected"),
         )
 
     def to_item(self, now: int, installed_by: str) -> Item:
@@ -61,10 +83,15 @@ class Installation:
             "sharing": self.sharing,
             "binding": self.binding,
             "enabled": self.enabled,
+            "admission": self.admission,
+            "revision": self.revision,
+            "requires_oauth": "unknown" if self.requires_oauth is None else self.requires_oauth,
             "created_at": now,
             "installed_by": installed_by,
             **({"scopes": list(self.scopes)} if self.scopes else {}),
             **({"by_hand": self.entered} if self.entered else {}),
+            **({"found": self.found} if self.found else {}),
+            **({"injected": self.injected} if self.injected else {}),
         }
 
     @property
@@ -74,3 +101,15 @@ class Installation:
     def injected_headers(self, access_token: Secret) -> dict[str, Secret]:
         """What the satellite adds to requests to the MCP server (RFC 6750 §2.1)."""
         return {"Authorization": Secret(f"Bearer {access_token.reveal()}")}
+
+
+def _part(item: Item, name: str) -> Mapping[str, Value] | None:
+    part = item.get(name)
+    return part if isinstance(part, Mapping) else None
+
+
+def _rebound(value: Value) -> Rebound | None:
+    match value:
+        case "revoked" | "installation_changed":
+            return value
+    return None

@@ -60,6 +60,19 @@ def parse_connection(key: Key) -> tuple[str, str | None, str] | None:
     return None
 
 
+def idempotency(team_id: str, key: str) -> Key:
+    return Key(f"T#{_part(team_id)}", f"X#{_part(key)}")
+
+
+def quota(team_id: str, user: str, what: str) -> Key:
+    """Where one member's use of something is counted; the team's own use under `team_quota`."""
+    return Key(f"T#{_part(team_id)}#U#{_part(user)}", f"Q#{_part(what)}")
+
+
+def team_quota(team_id: str, what: str) -> Key:
+    return Key(f"T#{_part(team_id)}", f"Q#{_part(what)}")
+
+
 def authorization(state_hash: str) -> Key:
     return Key(f"A#{_part(state_hash)}", "A")
 

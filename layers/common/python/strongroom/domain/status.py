@@ -35,7 +35,8 @@ class Status:
 
 def standing_now(installation: Installation, member: Member) -> Standing:
     """What the standing of a usable connection must equal."""
-    return Standing("" if installation.sharing == "shared" else member.epoch, installation.binding)
+    epoch = "" if installation.sharing == "shared" else member.epoch
+    return Standing(epoch, installation.binding, installation.rebound)
 
 
 def standing_of(owner: Owner, installation: Installation, member: Member | None) -> Standing | None:
@@ -46,7 +47,7 @@ def standing_of(owner: Owner, installation: Installation, member: Member | None)
     if (owner.user is None) != (installation.sharing == "shared"):
         return None
     if owner.user is None:
-        return Standing("", installation.binding)
+        return Standing("", installation.binding, installation.rebound)
     return standing_now(installation, member) if member is not None else None
 
 
@@ -85,7 +86,7 @@ def person_must_act(connection: Connection | None, expected: Standing, now: int,
     if connection.standing.epoch != expected.epoch:
         return "never_connected"
     if connection.standing.binding != expected.binding:
-        return "installation_changed"
+        return expected.rebound or "installation_changed"
     if connection.reason is not None:
         return connection.reason
     if connection.tokens is None:

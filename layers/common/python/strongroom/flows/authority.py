@@ -18,13 +18,13 @@ def lacks_authority(authorization: Authorization, reads: Reads) -> str | None:
     if reads.team is None or not reads.team.active or reads.member is None or reads.installation is None:
         return "no_longer_member"
     shared = authorization.sharing == "shared"
-    if not shared and reads.member.epoch != authorization.standing.epoch:
+    if reads.member.epoch != authorization.member_epoch:
         return "no_longer_member"
     if shared and not reads.member.is_admin:
         return "no_longer_admin"
     if reads.installation.binding != authorization.standing.binding:
         return "installation_changed"
-    if not reads.installation.enabled:
+    if not reads.installation.enabled or reads.installation.admission != authorization.admission:
         return "disabled_meanwhile"
     present = reads.shared if shared else reads.own
     if authorization.revocation != (present.revocation if present else ""):
@@ -37,12 +37,11 @@ def lacks_authority(authorization: Authorization, reads: Reads) -> str | None:
 def authority_checks(authorization: Authorization) -> tuple[Check, ...]:
     """The same as conditions of the transaction that stores the tokens."""
     user, team = authorization.user, authorization.team
-    member = [Is("state", "active")]
+    member = [Is("state", "active"), Is("epoch", authorization.member_epoch)]
     if authorization.sharing == "shared":
         member.append(Is("role", "team_admin"))
-    else:
-        member.append(Is("epoch", authorization.standing.epoch))
-    installed = every(Is("binding", authorization.standing.binding), Is("enabled", True))
+    bound = (Is("binding", authorization.standing.binding), Is("admission", authorization.admission))
+    installed = every(*bound, Is("enabled", True))
     return (
         Check(keys.team(team), Is("state", "active")),
         Check(keys.member(team, user), every(*member)),

@@ -127,6 +127,8 @@ def _authorization(ports: Ports, course: _Course, state: Secret, verifier: Secre
         begun_at=now,
         expires_at=now + LIFETIME,
         verifier=b"",
+        member_epoch=admitted.member.epoch,
+        admission=admitted.installation.admission,
         revocation=admitted.connection.revocation if admitted.connection else "",
         return_to=course.return_to,
     )

@@ -1,26 +1,25 @@
-"""Installing an MCP server for a team, and seeing what is installed."""
+"""Installing an MCP server for a team."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from strongroom.domain import identifiers, keys
-from strongroom.domain.by_hand import ByHand, Entered, by_hand
+from strongroom.domain.by_hand import ByHand, Entered
 from strongroom.domain.by_hand_rules import accept, client_of
-from strongroom.domain.connection import Connection
 from strongroom.domain.destinations import judge
 from strongroom.domain.errors import Conflict, Forbidden
 from strongroom.domain.installation import Installation, Sharing
 from strongroom.domain.provider import drafted_key
-from strongroom.domain.status import Status, derive
-from strongroom.domain.table import Check, Committed, Is, Item, Key, Missing, Put, Write, every
-from strongroom.domain.team import Member, Team
+from strongroom.domain.status import derive
+from strongroom.domain.table import Check, Committed, Is, Item, Missing, Put, Write, every
+from strongroom.domain.team import Team
 from strongroom.flows import clients
 from strongroom.flows.attempts import fresh_id, noted
+from strongroom.flows.installed import Listed
 from strongroom.flows.known import known_providers
-from strongroom.flows.reads import Admitted, all_rows, five_reads, team_and_member
+from strongroom.flows.reads import team_and_member
 from strongroom.ports import Ports
 
 
@@ -33,19 +32,6 @@ class Wanted:
     sharing: Sharing = "per_user"
     scopes: tuple[str, ...] = ()
     provider: Entered | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """An installation with the asking person's own status."""
-
-    installation: Installation
-    status: Status
-
-    @property
-    def provider(self) -> ByHand | None:
-        """What an admin has entered about the provider: everybody may see it, the client's secret is elsewhere."""
-        return by_hand(self.installation)
 
 
 def install(ports: Ports, user: str, team: str, wanted: Wanted) -> Listed:
@@ -77,6 +63,7 @@ def install(ports: Ports, user: str, team: str, wanted: Wanted) -> Listed:
         sharing=wanted.sharing,
         binding=fresh_id(ports),
         enabled=True,
+        admission=fresh_id(ports),
         scopes=wanted.scopes,
         entered=entered.to_value() if entered else None,
     )
@@ -141,59 +128,3 @@ def _name_row(installation: Installation) -> Item:
     """Hold the name by its hash: folding case makes some letters three, and a sort key has at most 1,024 bytes."""
     key = keys.installation_name(installation.team, identifiers.hashed(installation.name.casefold()))
     return {"PK": key.pk, "SK": key.sk, "kind": "name", "installation": installation.id}
-
-
-def see(ports: Ports, user: str, team: str, installation: str) -> Listed:
-    """Show one installation with the person's own status.
-
-    Raises:
-        NotFound: If it is not one of a team of this person.
-    """
-    admitted = five_reads(ports.table, team, user, installation).admitted()
-    return Listed(admitted.installation, present_status(ports, admitted))
-
-
-def present_status(ports: Ports, admitted: Admitted) -> Status:
-    """Tell the status of the connection that would serve this member."""
-    connection = admitted.connection
-    retired = clients.retired_among(ports, [connection] if connection else [])
-    return _status(ports, connection, admitted.installation, admitted.member, retired)
-
-
-def listing(ports: Ports, user: str, team: str) -> list[Listed]:
-    """List the team's installations, each with the person's own status, by name.
-
-    Two queries, however many members there are: the team's partition holds the installations and the shared connections,
-    the member's own partition the rest.
-
-    Raises:
-        NotFound: If the person is not a member.
-    """
-    _, member = team_and_member(ports.table, team, user)
-    of_team = all_rows(ports.table, keys.team(team).pk, "I#")
-    installations = [Installation.from_item(row) for row in of_team if row["kind"] == "installation"]
-    rows = [row for row in of_team if row["kind"] == "connection"] + all_rows(
-        ports.table, keys.member(team, user).pk, "C#"
-    )
-    connections = {connection.key: connection for connection in map(Connection.from_item, rows)}
-    serving = {one.id: connections.get(_serving(one, user)) for one in installations}
-    retired = clients.retired_among(ports, filter(None, serving.values()))
-    listed = [Listed(one, _status(ports, serving[one.id], one, member, retired)) for one in installations]
-    return sorted(listed, key=lambda entry: entry.installation.name.casefold())
-
-
-def _serving(installation: Installation, user: str) -> Key:
-    if installation.sharing == "shared":
-        return keys.shared_connection(installation.team, installation.id)
-    return keys.connection(installation.team, user, installation.id)
-
-
-def _status(
-    ports: Ports,
-    connection: Connection | None,
-    installation: Installation,
-    member: Member,
-    retired: Mapping[Key, int],
-) -> Status:
-    since = retired.get(connection.key) if connection is not None else None
-    return derive(connection, installation, member, int(ports.clock.now()), since, ports.policy.restored_at)

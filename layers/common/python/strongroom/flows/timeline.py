@@ -16,7 +16,7 @@ from strongroom.domain.status import Status
 from strongroom.domain.table import Cursor, Item, Key, Query
 from strongroom.domain.team import Member
 from strongroom.domain.timeline import Position, Told, Trouble
-from strongroom.flows.install import present_status
+from strongroom.flows.installed import present_status
 from strongroom.flows.reads import Admitted, five_reads, team_and_member
 from strongroom.ports import Ports, Table
 
