@@ -98,9 +98,9 @@ def test_control_without_the_conditions_of_the_write_one_who_has_left_is_connect
 def test_control_without_the_comparison_of_epochs_an_earlier_membership_connects() -> None:
     world, installation, mine = bob_consents()
     leave_and_come_back(world, installation)
-    epochs = "reads.member.epoch != authorization.standing.epoch"
-    append = 'member.append(Is("epoch", authorization.standing.epoch))'
-    with weakened(authority.lacks_authority, epochs, "False"), weakened(authority.authority_checks, append, "pass"):
+    epochs = "reads.member.epoch != authorization.member_epoch"
+    condition = ', Is("epoch", authorization.member_epoch)]'
+    with weakened(authority.lacks_authority, epochs, "False"), weakened(authority.authority_checks, condition, "]"):
         world.complete("bob", mine)
     assert tokens_of_bob(world)
 

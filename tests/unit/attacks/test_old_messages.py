@@ -158,7 +158,7 @@ def test_control_without_the_checks_of_authority_a_late_completion_takes_the_pla
     scene = came_back()
     with (
         weakened(authority.lacks_authority, 'shared = authorization.sharing == "shared"', "return None"),
-        weakened(authority.authority_checks, 'Is("epoch", authorization.standing.epoch)', 'Is("state", "active")'),
+        weakened(authority.authority_checks, 'Is("epoch", authorization.member_epoch)', 'Is("state", "active")'),
     ):
         scene.complete()
     assert authorization(scene.world, scene.consented.id)["state"] == "completed"

@@ -174,6 +174,8 @@ def test_control_if_an_authorization_belonged_to_the_browser_bob_would_use_carol
         installation=str(item["installation"]),
         standing=Standing("{epoch}","""
     unbound = weakened(Authorization.place, ", *self._for_whom", "")
+    row = world.table.snapshot()[keys.authorization(in_bobs_browser.id)]
+    world.table.place({**row, "member_epoch": epoch})
     with unbound, weakened(Authorization.from_item.__func__, whose, bobs):  # type: ignore[attr-defined]
         assert world.complete("bob", in_bobs_browser).status == 200
     assert account_behind(world, "bob", installation) == "carol"

@@ -226,7 +226,12 @@ def redirected_to_carol(world: WatchedWorld) -> Answered:
     """Bob has consented; the row now says that the authorization is carol's, with a secret that she knows."""
     hers = authorization(world, world.begin("carol", world.files).id)
     mine = world.consent(world.begin("bob", world.files), "bob")
-    told = {"user": "carol", "epoch": hers["epoch"], "secret_hash": hashed("chosen-by-carol")}
+    told = {
+        "user": "carol",
+        "epoch": hers["epoch"],
+        "member_epoch": hers["member_epoch"],
+        "secret_hash": hashed("chosen-by-carol"),
+    }
     world.table.place({**authorization(world, mine.id), **told})
     return world.complete("carol", Consented(mine.id, "chosen-by-carol"))
 

@@ -129,7 +129,7 @@ def test_control_a_lease_without_an_end_would_never_be_taken_over() -> None:
 
 @requirement("fault:F2")
 def test_control_a_renewal_that_leaves_no_due_row_behind_is_forgotten_by_the_schedule() -> None:
-    scene = due("strict", left=1_000)
+    scene = due("strict", left=2_000)
     scene.world.table.after["commit"] = when(takes_lease, killed, 1)
     forced = partial(scene.world.look_up, "bob", scene.installation, not_version=str(scene.connection.version))
     keeps_due = '**({"due_at": again} if connection.renewal.due_at > again else {}),'

@@ -156,7 +156,7 @@ def test_control_without_the_epoch_a_rescued_consent_of_before_takes_the_place_o
     scene = came_back(rescued_consent)
     with (
         weakened(authority.lacks_authority, 'shared = authorization.sharing == "shared"', "return None"),
-        weakened(authority.authority_checks, 'Is("epoch", authorization.standing.epoch)', 'Is("state", "active")'),
+        weakened(authority.authority_checks, 'Is("epoch", authorization.member_epoch)', 'Is("state", "active")'),
     ):
         scene.arrive()
     assert account_behind(scene.world, "bob", scene.installation) is None

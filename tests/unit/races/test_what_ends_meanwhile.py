@@ -140,10 +140,10 @@ def stored_although_it_ended_first(race: Race) -> bool:
 def test_control_without_the_epoch_at_the_write_tokens_are_stored_for_one_who_left(
     finishing: Callable[[Ending], Race],
 ) -> None:
-    epochs = "reads.member.epoch != authorization.standing.epoch"
-    append = 'member.append(Is("epoch", authorization.standing.epoch))'
+    epochs = "reads.member.epoch != authorization.member_epoch"
+    condition = ', Is("epoch", authorization.member_epoch)]'
     assert not stored_although_it_ended_first(finishing(leave_and_come_back))
-    with weakened(authority.lacks_authority, epochs, "False"), weakened(authority.authority_checks, append, "pass"):
+    with weakened(authority.lacks_authority, epochs, "False"), weakened(authority.authority_checks, condition, "]"):
         assert stored_although_it_ended_first(finishing(leave_and_come_back))
 
 
@@ -154,9 +154,12 @@ def test_control_without_the_binding_at_the_write_tokens_are_stored_for_another_
     finishing: Callable[[Ending], Race],
 ) -> None:
     bindings = "reads.installation.binding != authorization.standing.binding"
-    condition = 'Is("binding", authorization.standing.binding), '
+    condition = 'Is("binding", authorization.standing.binding)'
     assert not stored_although_it_ended_first(finishing(change_what_it_is))
-    with weakened(authority.lacks_authority, bindings, "False"), weakened(authority.authority_checks, condition, ""):
+    with (
+        weakened(authority.lacks_authority, bindings, "False"),
+        weakened(authority.authority_checks, condition, 'Is("enabled", True)'),
+    ):
         assert stored_although_it_ended_first(finishing(change_what_it_is))
 
 
