@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 
 from explore.actors import Node, Request, Script
 from explore.stepped import OwnChance, SteppedClock, SteppedEgress, SteppedQueue, SteppedTable
-from explore.surroundings import PROVIDER, RESCUE, Thing, WatchedProvider
+from explore.surroundings import CHORES, EVERYTHING, PROVIDER, RESCUE, Thing, WatchedProvider
 from strongroom.adapters.cipher import AesGcm
 from strongroom.domain import keys
 from strongroom.domain.connection import Version
@@ -27,6 +28,7 @@ from strongroom.flows.complete import complete
 from strongroom.flows.look_up import Ask, Released, look_up
 from strongroom.flows.people import put_member
 from strongroom.flows.reject import Rejection, report
+from strongroom.flows.removing import remove, revoke_all
 from strongroom.flows.revoke import revoke
 from strongroom.flows.settle import settle_patiently
 from strongroom.flows.vault import Vault
@@ -39,15 +41,15 @@ from tests.world import GATEWAY, HOST, Consented, World
 PERSON, TEAM = "alice", "acme"
 QUEUES = ("sweep", "renewal", "rescue", "chore")
 KINDS: Mapping[str, Mapping[str, object]] = {
-    "strict": {},
-    "grace": {"grace": 65.0},
-    "static": {"rotates": False},
+    "strict": {"forgets_spent": True},
+    "grace": {"grace": 65.0, "forgets_spent": True},
+    "static": {"rotates": False, "forgets_spent": True},
 }
 """Providers: rotation with reuse detection, the same with a window in which the last spent token is still taken, and no
-rotation."""
+rotation. None of them ends a grant when a spent token is revoked: to forget the newest one is to leave the grant alive."""
 
 FELL_OVER = "fell over"
-ENDINGS = ("revoke", "leave")
+ENDINGS = ("revoke", "leave", "revoke_all", "uninstall")
 """Those after whose return nothing is handed out any more."""
 
 
@@ -116,6 +118,9 @@ class Ground:
             "begin": lambda ports: len(begin(ports, PERSON, TEAM, self.installation, None).authorization.id),
             "return": self._return,
             "chore": lambda ports: do_chore(ports, self.chore),
+            "revoke_all": lambda ports: revoke_all(ports, PERSON, TEAM, self.installation, None),
+            "uninstall": lambda ports: remove(ports, PERSON, TEAM, self.installation, None),
+            "clear": partial(self._clear, script),
         }
         try:
             return (ended, deeds[name](self._ports(script, actor, hurried)))
@@ -154,6 +159,12 @@ class Ground:
                 ports.clock.wait(1)
         return "given back"
 
+    def _clear(self, script: Script, ports: Ports) -> object:
+        """The worker of the chore queue, with the first message that anybody sends there."""
+        asked = Request("receive from chore", lambda around: around.first_chore(), (CHORES, EVERYTHING), kind="receive")
+        message = cast(Message, script.ask(asked))
+        return do_chore(ports, str(json.loads(message.body)["chore"]))
+
     def _ports(self, script: Script, actor: str, hurried: bool) -> Ports:
         """The ports of an actor: a process of its own that has opened nothing yet."""
         chance, clock, table = OwnChance(actor), SteppedClock(script, hurried), SteppedTable(script)
@@ -174,4 +185,4 @@ def _things(world: World) -> dict[object, Thing]:
 
 
 def told(released: Released) -> tuple[str, str, int | None]:
-    return ("released", released.access_token.reveal(), released.expires_at)
+    return ("released", cast(Secret, released.access_token).reveal(), released.expires_at)

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
-from explore.casts import FELL_OVER, PERSON, TEAM, Ground
+from explore.casts import ENDINGS, FELL_OVER, PERSON, TEAM, Ground
 from explore.recovery import Aftermath
 from explore.state import State
 from explore.surroundings import PROVIDER, WatchedProvider
@@ -81,6 +81,8 @@ def _of_write(ground: Ground, state: State, before: State) -> Iterator[str]:
     was, now = _row(before, ground.connection), _row(state, ground.connection)
     if was is now or was == now:
         return
+    if now is None and not _can_be_read(ground, before, was or {}):
+        return
     if was is None or now is None:
         yield "I7: the row is gone"
         return
@@ -101,6 +103,13 @@ def _of_write(ground: Ground, state: State, before: State) -> Iterator[str]:
         and not _has_authority(ground, before, now),
     }
     yield from (rule for rule, is_broken in rules.items() if is_broken)
+
+
+def _can_be_read(ground: Ground, state: State, row: Row) -> bool:
+    """Whether what a row holds may still be given to anybody."""
+    member = _row(state, keys.member(TEAM, PERSON)) or {}
+    place = _row(state, keys.installation(TEAM, ground.installation)) or {}
+    return (member.get("state"), member.get("epoch"), place.get("binding")) == ("active", row["epoch"], row["binding"])
 
 
 def _has_authority(ground: Ground, state: State, row: Row) -> bool:
@@ -132,12 +141,12 @@ def _of_the_end(state: State, after: Aftermath) -> Iterator[str]:
 def _of_the_last_answer(state: State, after: Aftermath) -> Iterator[str]:
     match after.answer():
         case ("released", str(token)):
-            if state.returned & {"revoke", "leave"}:
+            if state.returned & {*ENDINGS}:
                 yield "I2: a token after all was over, in the end"
             if after.provider.account_of(token) != PERSON:
                 yield "I5: the stored token is not the provider's present one"
         case ("AuthorizationRequired", "revoked"):
-            if "revoke" not in state.cast:
+            if not {"revoke", "revoke_all"} & {*state.cast}:
                 yield "I7: revoked by nobody"
         case ("AuthorizationRequired", "lost_response"):
             if not state.facts.lost:
@@ -145,8 +154,8 @@ def _of_the_last_answer(state: State, after: Aftermath) -> Iterator[str]:
             elif after.ground.kind != "strict" and not state.outage_until:
                 yield "I6: a provider with a grace window would have given tokens again"
         case ("NotFound", _):
-            if "leave" not in state.cast:
-                yield "I7: no member any more, through nobody"
+            if not {"leave", "uninstall"} & {*state.cast}:
+                yield "I7: no member any more, or not installed, through nobody"
         case ("AuthorizationRequired", reason):
             yield f"I5, I7: a person must act: {reason}"
         case other:
@@ -163,5 +172,8 @@ def _of_coming_back(state: State, after: Aftermath) -> Iterator[str]:
         yield f"I21: cannot come back: {type(error).__name__}"
         return
     answer = after.answer()
-    if answer not in (("AuthorizationRequired", "never_connected"), ("AuthorizationRequired", "revoked")):
+    expected = [("AuthorizationRequired", "never_connected"), ("AuthorizationRequired", "revoked")]
+    if "uninstall" in state.cast:
+        expected.append(("NotFound", "not_found"))
+    if answer not in expected:
         yield f"I21: whoever comes back gets {answer[:2]}"

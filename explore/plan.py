@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 
 from explore.casts import KINDS
 from explore.state import Bounds
 
 ACTORS = ("renew", "look_up", "complete", "revoke", "leave")
+CUTS = ("leave", "revoke_all", "uninstall")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ PARTS = {
     "faults": "every pair, with one failing call anywhere and one slow answer",
     "triples": "every triple, with a crash anywhere",
     "outage": "two who renew and the rescue queue, while the table takes no writes, with a crash anywhere",
+    "cuts": "leaving, revoking for all or uninstalling, who clears that away, and one or two more, with a crash anywhere",
     "five": "all five together, with at most three preemptions",
 }
 
@@ -43,6 +45,10 @@ def tasks() -> Iterator[Task]:
         for cast in combinations_with_replacement(ACTORS, 2):
             yield Task("pairs", kind, cast, Bounds(crashes=1, slow=1))
             yield Task("faults", kind, cast, Bounds(crashes=0, slow=1, faults=1))
+    for kind, cut, other in product(KINDS, CUTS, (*ACTORS, "clear")):
+        yield Task("cuts", kind, (cut, "clear", other), Bounds(crashes=1))
+    for cut in CUTS:
+        yield Task("cuts", "strict", (cut, "clear", "renew", "complete"), Bounds(crashes=1))
     for cast in combinations_with_replacement(ACTORS, 2):
         yield Task("hurried", "strict", cast, Bounds(crashes=1, hurries=1))
     for kind in KINDS:

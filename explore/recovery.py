@@ -16,6 +16,7 @@ from strongroom.adapters.cipher import AesGcm
 from strongroom.domain.connection import Connection
 from strongroom.domain.errors import StrongroomError
 from strongroom.domain.rescue import decode
+from strongroom.domain.secret import Secret
 from strongroom.domain.table import Item, Key
 from strongroom.domain.team import Team
 from strongroom.flows.chores import do_chore
@@ -91,7 +92,7 @@ class Aftermath:
             released = look_up(self.ports, self.ground.ask())
         except StrongroomError as error:
             return (type(error).__name__, error.detail.get("reason", error.public_code))
-        return ("released", released.access_token.reveal())
+        return ("released", cast(Secret, released.access_token).reveal())
 
     def connection(self) -> Connection | None:
         row = self.table.row(self.ground.connection)

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Literal, NamedTuple
 
 from explore.actors import Node, Request
-from explore.surroundings import RESCUE, Thing, sent
+from explore.surroundings import CHORES, RESCUE, Thing, sent, waiting_chores
 
 FUNCTION_TIMEOUT = 25.0
 SUCCESS = 2
@@ -109,7 +109,10 @@ class State(NamedTuple):
 
     def _is_idle(self, at: int) -> bool:
         """Whether it waits for a message that nobody has sent."""
-        return self.request_at(at).kind == "receive" and not sent(self.things, RESCUE)
+        request = self.request_at(at)
+        if request.kind != "receive":
+            return False
+        return not (waiting_chores(self.things) if CHORES in request.touches else sent(self.things, RESCUE))
 
     @property
     def is_end(self) -> bool:

@@ -23,6 +23,8 @@ CLOCK = "the clock"
 EVERYTHING = "everything"
 """What a query may see."""
 RESCUE = ("sent", "rescue", "anybody")
+CHORES = "the chore queue"
+"""What a worker of the chore queue waits for: whatever anybody has sent there."""
 
 
 def mark_of(mark: str) -> tuple[str, str]:
@@ -119,10 +121,20 @@ class Surroundings:
         """The first message of the rescue queue."""
         return sent(self._things, RESCUE)[0][1]
 
+    def first_chore(self) -> Message:
+        """A message of the chore queue."""
+        return waiting_chores(self._things)[0]
+
 
 def sent(things: Mapping[Hashable, Thing], place: Hashable) -> tuple[tuple[float, Message], ...]:
     """What lies on a queue, each with the time from which it can be seen."""
     return cast("tuple[tuple[float, Message], ...]", things[place].value) if place in things else ()
+
+
+def waiting_chores(things: Mapping[Hashable, Thing]) -> list[Message]:
+    """What lies on the chore queue, whoever has sent it."""
+    places = sorted(place for place in things if isinstance(place, tuple) and place[:2] == ("sent", "chore"))
+    return [message for place in places for _, message in sent(things, place)]
 
 
 class _TableOf(FakeTable):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -17,7 +18,10 @@ FAKE_KEYS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody with IAM credentials, as AWS would know them: a role, assumed under a session name."""
+    """Somebody with IAM credentials, as AWS would know them: a role, assumed under a session name; without one, a user.
+
+    `policy` is the IAM policy that is attached to it; without one it may call every route.
+    """
 
     name: str
     access_key: str
@@ -25,13 +29,16 @@ class Caller:
     role_id: str
     session: str
     account: str = ACCOUNT
+    policy: Mapping[str, Any] | None = field(default=None, repr=False, hash=False)
 
     @property
     def caller_id(self) -> str:
-        return f"{self.role_id}:{self.session}"
+        return f"{self.role_id}:{self.session}" if self.session else self.role_id
 
     @property
     def arn(self) -> str:
+        if not self.session:
+            return f"arn:aws:iam::{self.account}:user/{self.name}"
         return f"arn:aws:sts::{self.account}:assumed-role/{self.name}/{self.session}"
 
 
@@ -54,5 +61,6 @@ MEMBERS = (
     Member("acme", "alice", "team_admin"),
     Member("acme", "bob", "team_user"),
     Member("acme", "carol", "team_user"),
+    Member("lab", "carol", "team_admin"),
     Member("rivals", "mallory", "team_admin"),
 )

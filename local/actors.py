@@ -1,17 +1,24 @@
-"""Who acts in the demo: people with a browser each, the satellite, and the provider's own levers."""
+"""Who acts in the demo: people with a browser each, the satellite, the host, and the provider's own levers."""
 
 from __future__ import annotations
 
+import copy
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from local.accounts import Caller
-from local.plan import Ports, origin
+from local.plan import ROOT, Ports, origin
 from local.services.browser import Arrival, Browser
 from local.services.mcp_caller import Told, ToolAnswer, call_tool
+from local.services.notes_stdio import VARIABLE
+from local.services.stdio_caller import StdioAnswer, StdioServer, call_stdio_tool
 from local.signing import Reply, SignedClient, send
+
+# The gateway's own configuration: what it starts, and the one variable that it hands on.
+TEAM_NOTES = StdioServer((sys.executable, "-m", "local.services.notes_stdio"), ROOT, (VARIABLE,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,12 @@ class Person:
         self._places = places
         self._jwt = ""
 
+    def in_team(self, team: str) -> Person:
+        """The same person, with the same browser, at work in another team."""
+        there = copy.copy(self)
+        there.team = team
+        return there
+
     def sign_in(self) -> None:
         self._jwt = self.browser.sign_in(self._places.sign_in, f"{self._places.web_client}signed-in")
 
@@ -68,25 +81,32 @@ class Person:
         headers = {"Authorization": f"Bearer {self._jwt}", "Content-Type": "application/json"}
         return send(method, f"{self._places.api}{path}", b"" if body is None else json.dumps(body).encode(), headers)
 
-    def install(self, name: str, url: str, **more: Any) -> Reply:
+    def at(self, method: str, installation: str, what: str = "", body: Mapping[str, Any] | None = None) -> Reply:
+        """Ask for one installation, or for something of it."""
+        return self.ask(method, f"/v1/teams/{self.team}/installations/{installation}{what}", body)
+
+    def install(self, name: str, url: str | None, **more: Any) -> Reply:
         return self.ask("POST", f"/v1/teams/{self.team}/installations", {"name": name, "url": url, **more})
 
+    def probe(self, url: str) -> dict[str, Any]:
+        """Find out, as an admin, how an MCP server would be connected."""
+        return dict(self.ask("POST", f"/v1/teams/{self.team}/probe", {"url": url}).json())
+
     def status(self, installation: str) -> dict[str, Any]:
-        """The person's own status at one installation."""
-        shown = self.ask("GET", f"/v1/teams/{self.team}/installations/{installation}")
-        return dict(shown.json().get("connection", {}))
+        """The person's own status at one installation; empty where nobody has to connect, or nothing is to be seen."""
+        return dict(self.at("GET", installation).json().get("connection") or {})
 
     def begin(self, installation: str) -> Begun:
         """Click Connect."""
-        begun = self.ask("POST", f"/v1/teams/{self.team}/installations/{installation}/authorize", {}).json()
+        begun = self.at("POST", installation, "/authorize", {}).json()
         return Begun(begun["authorization_id"], begun["authorization_url"])
 
     def consent(self, begun: Begun, allow: bool = True) -> Arrival:
         """Open the provider's page in this browser, sign in there, answer, and arrive back."""
         return self.browser.consent(begun.url, allow)
 
-    def complete(self, authorization: str, secret: str) -> Reply:
-        return self.ask("POST", f"/v1/authorizations/{authorization}/complete", {"secret": secret})
+    def complete(self, authorization: str, secret: str, **more: Any) -> Reply:
+        return self.ask("POST", f"/v1/authorizations/{authorization}/complete", {"secret": secret, **more})
 
     def connect(self, installation: str) -> Reply:
         """Go the whole way: begin, consent, complete."""
@@ -94,7 +114,7 @@ class Person:
         return self.complete(arrival.authorization or "", arrival.secret or "")
 
     def revoke(self, installation: str) -> Reply:
-        return self.ask("DELETE", f"/v1/teams/{self.team}/installations/{installation}/connection")
+        return self.at("DELETE", installation, "/connection")
 
 
 class Satellite:
@@ -120,9 +140,24 @@ class Satellite:
     def call(self, headers: Mapping[str, str]) -> ToolAnswer:
         return call_tool(self._places.mcp, "whoami", headers)
 
+    def start_notes(self, released: Mapping[str, str]) -> StdioAnswer:
+        """Start Team Notes with the variables of a look-up that are its own, list the notes, and end it."""
+        return call_stdio_tool(TEAM_NOTES, released, "list_notes")
+
+
+class Host:
+    """The product that owns the web client: it says who is in which team."""
+
+    def __init__(self, caller: Caller, places: Places) -> None:
+        self._client = SignedClient(places.api, caller)
+
+    def put_member(self, team: str, user: str, role: str | None) -> Reply:
+        """Let somebody into a team; with no role, take them out."""
+        return self._client.send("PUT", f"/v1/host/teams/{team}/members", {"user": user, "role": role})
+
 
 class ProviderLevers:
-    """What the provider's own people could do: withdraw a grant, and count."""
+    """What the provider's own people could do: withdraw a grant, register a client, and count."""
 
     def __init__(self, places: Places) -> None:
         self._places = places
@@ -133,8 +168,38 @@ class ProviderLevers:
     def withdraw(self, account: str) -> None:
         self._pull("withdraw", {"account": account})
 
+    def register(self, redirect_uri: str) -> dict[str, str]:
+        """Register a client for somebody who enters it by hand."""
+        made = self._pull("client", {"redirect_uri": redirect_uri})
+        return {"client_id": made["client_id"], "client_secret": made["client_secret"]}
+
+    def rotate(self, client_id: str) -> str:
+        """Make another secret of this client, beside the one before it."""
+        return str(self._pull("rotate", {"client_id": client_id})["client_secret"])
+
+    def end_old_secrets(self, client_id: str) -> None:
+        self._pull("end_old", {"client_id": client_id})
+
+    def turned_away(self) -> int:
+        """How many requests to the token endpoint came from a client that could not prove who it is."""
+        return sum(one["outcome"] == "invalid_client" for one in self.state()["tokens"])
+
     def grants(self, account: str) -> list[dict[str, Any]]:
         return [grant for grant in self.state()["grants"] if grant["account"] == account]
+
+    def newest_grant(self, account: str) -> str:
+        return str(self.grants(account)[-1]["grant"])
+
+    def ended(self, grant: str) -> bool:
+        return any(one["grant"] == grant and one["ended"] for one in self.state()["grants"])
+
+    def was_told(self, grant: str) -> bool:
+        """Whether the journal of revocations (RFC 7009) says that somebody ended this grant."""
+        return any(one["grant"] == grant and one["effect"] == "grant" for one in self.state()["revocations"])
+
+    def exchanges(self) -> int:
+        """How many requests the token endpoint has had."""
+        return int(self.state()["calls"]["token"])
 
     def refreshed(self, account: str) -> int:
         """How often tokens of this account have been rotated."""

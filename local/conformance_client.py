@@ -38,7 +38,7 @@ class Gateway:
     def __init__(self, places: Places, team: str, url: str, context: Mapping[str, Any]) -> None:
         self._person, self._satellite, self._team = Person(USER, team, places), Satellite(SATELLITE, places), team
         entered = {"provider": self._enter_client(url, context)} if "client_id" in context else {}
-        installed = self._person.install("Conformance", url, **entered)
+        installed = self._person.install("Conformance", url, requires_oauth=True, **entered)
         self._installation = _good(installed, "install")["installation"]
 
     def _enter_client(self, url: str, context: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from local.actors import Places
 from local.day import Day, StepFailed
+from local.day_chapters import CHAPTERS
 from local.plan import Pace, Ports, demo_options
 from local.seed import operators_rows
 from local.stack import Stack
@@ -24,14 +25,21 @@ def main(arguments: Sequence[str]) -> int:
     ports = Ports(parser.parse_args(arguments).port)
     say("Starting: a stand-in for AWS, the functions, a sign-in service, an OAuth provider and an MCP server.")
     with Stack(demo_options(ports, PACE, operators_rows), say) as stack:
-        begun = time.monotonic()
+        begun, day = time.monotonic(), Day(Places(ports), stack.fire_schedule, say)
         try:
-            Day(Places(ports), stack.fire_schedule, say).live()
+            day.live(CHAPTERS)
         except StepFailed as failed:
             say(f"   FAILED  {failed}\n\nThe functions' logs are in {stack.logs}.")
             return 1
-        say(f"\nThat was the day: every step did what it should, in {time.monotonic() - begun:.0f} seconds.")
+        say(summary(day.steps, time.monotonic() - begun))
     return 0
+
+
+def summary(steps: int, seconds: float) -> str:
+    return (
+        f"\nThat was the day: {steps} steps in {len(CHAPTERS)} chapters, "
+        f"and each did what it should, in {seconds:.0f} seconds."
+    )
 
 
 def say(line: str) -> None:

@@ -7,9 +7,10 @@ from typing import Final
 
 from local.doctor_sight import Sight
 from strongroom.domain.deviations import DEVIATIONS, deviations
+from strongroom.domain.found import Registration
 from strongroom.domain.trail import FINDINGS, GUESSED, SENTENCES, UNANSWERED, Step, sentence_of
 from strongroom.flows.discover import Discovered
-from strongroom.flows.probe import Examined, Registration
+from strongroom.flows.probe import Examined
 
 WAYS: Final[Mapping[Registration, str]] = {
     "metadata_document": "by a client ID metadata document, which Strongroom serves; nothing has to be entered",

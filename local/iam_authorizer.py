@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from local.accounts import REGION, Caller
+from local.iam_policy import allows, invoke_arn
 from local.payload import Request
 
 SKEW = 300.0  # seconds that a date may be off
@@ -23,7 +24,7 @@ _FORM = re.compile(
 
 
 class Forbidden(Exception):
-    """403: unsigned, wrongly signed, too old, or signed by nobody we know. The answer is the same."""
+    """403: unsigned, wrongly signed, too old, of nobody we know, or against the caller's policy. The answer is the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class IamAuthorizer:
         """Answer `requestContext.authorizer` for a signed request.
 
         The signature has to cover `host`, every `x-amz-` header that is there and the body, for `execute-api` in our
-        region, with a date of the last or next five minutes.
+        region, with a date of the last or next five minutes; and the caller's policy has to allow the call.
 
         Raises:
             Forbidden: If it does not.
@@ -70,7 +71,14 @@ class IamAuthorizer:
             for canonical in _canonical_requests(request, headers, signature.signed)
         ):
             raise Forbidden
+        if not all(allows(caller.policy, invoke_arn(request.method, path)) for path in _forms(request)):
+            raise Forbidden
         return {"iam": _identity(caller)}
+
+
+def _forms(request: Request) -> set[str]:
+    """The path as it was sent, and decoded. Which of them IAM matches is nowhere written, so a policy has to allow both."""
+    return {request.raw_path, request.path}
 
 
 def _read(header: str) -> _Signature:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from local.accounts import ACCOUNT
+from local.iam_policy import API_ID
 from local.routes import Match
 
 _TEXT = ("application/json", "application/javascript", "application/xml")
@@ -113,7 +114,7 @@ def _context(
     moment = datetime.fromtimestamp(now, UTC)
     return {
         "accountId": ACCOUNT,
-        "apiId": "local",
+        "apiId": API_ID,
         **({"authorizer": dict(authorizer)} if authorizer else {}),
         "domainName": domain,
         "domainPrefix": domain.partition(".")[0],

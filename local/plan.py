@@ -120,7 +120,7 @@ def demo_options(ports: Ports, pace: Pace, seed: Seed | None) -> Options:
         environment={"STRONGROOM_DEVELOPMENT": "loopback"},
         services=demo_services(ports, pace),
         members=MEMBERS,
-        satellites={"acme": SATELLITE},
+        satellites={"acme": SATELLITE, "lab": SATELLITE},
         seed=seed,
         tick_every=pace.tick_every,
     )

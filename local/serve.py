@@ -74,6 +74,13 @@ A JWT of an account, and the page's calls with it:
        -d "{{\\"secret\\": \\"$SECRET\\"}}"
   curl -s -X DELETE {places.api}/v1/teams/acme/installations/$INSTALLATION/connection -H "Authorization: Bearer $JWT"
 
+An admin's:
+  curl -s {places.api}/v1/teams/acme/installations/$INSTALLATION/connections -H "Authorization: Bearer $JWT"
+  curl -s -X PATCH {places.api}/v1/teams/acme/installations/$INSTALLATION -H "Authorization: Bearer $JWT" \\
+       -d '{{"sharing": "shared"}}'
+  curl -s -X DELETE {places.api}/v1/teams/acme/installations/$INSTALLATION/connections -H "Authorization: Bearer $JWT"
+  curl -s -X DELETE {places.api}/v1/teams/acme/installations/$INSTALLATION -H "Authorization: Bearer $JWT"
+
 A satellite's calls, signed with SigV4:
   curl -s {places.api}/v1/satellite/teams/acme/installations/$INSTALLATION/token {_signed(SATELLITE)} \\
        -d '{{"user": "bob"}}'
@@ -84,9 +91,11 @@ A role that nobody has registered: --user {STRANGER.access_key}:{STRANGER.secret
 
 A host's calls:
   curl -s -X PUT {places.api}/v1/host/teams/acme/members {_signed(HOST)} \\
-       -d '{{"user": "bob", "role": "team_user"}}'
+       -d '{{"user": "bob", "role": "team_user"}}'     # null takes bob out
+  curl -s {places.api}/v1/host/teams/acme/members {_signed(HOST)}
   curl -s -X PUT {places.api}/v1/host/teams/acme/satellites {_signed(HOST)} \\
        -d '{{"account": "{SATELLITE.account}", "role_id": "{SATELLITE.role_id}", "allowed": true}}'
+  curl -s -X DELETE {places.api}/v1/host/teams/lab {_signed(HOST)}     # for good: a team's name is never used again
 
 The provider takes back what bob allowed:
   curl -s {places.provider}/control/withdraw -H "Content-Type: application/json" -d '{{"account": "bob"}}'

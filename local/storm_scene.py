@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from local.accounts import SATELLITE, Member
-from local.actors import Person, Places, Satellite
+from local.actors import Begun, Person, Places, Satellite
 from local.peers.browser import PeerBrowser
 from local.peers.outcomes import said
 from local.peers.servers import CLIENT, PEERS, Documents, Place, Standing, metadata_of, running
@@ -121,12 +122,20 @@ class Scene:
         for provider in self.providers:
             # A browser for each: what a server remembers of one consent must not join two grants.
             with provider.browser(person.name) as person.browser:
-                begun = person.begin(provider.installation)
+                begun = _begun(person, provider.installation)
                 back = person.browser.answer(begun.url)
                 provider.codes[fingerprint(dict(parse_qsl(urlsplit(back).query))["code"])] = person.name
                 secret = person.browser.visit(back).secret or ""
                 said(person.complete(begun.id, secret), "complete", 200)
             self.connections.append(Connection(provider.name, person.name))
+
+
+def _begun(person: Person, installation: str) -> Begun:
+    """Begin, and wait where the team begins more in a minute than it may."""
+    while (reply := person.at("POST", installation, "/authorize", {})).status == 429:
+        time.sleep(reply.json()["retry_after"])
+    told = said(reply, "authorize", 201)
+    return Begun(told["authorization_id"], told["authorization_url"])
 
 
 def people(number: int) -> list[str]:

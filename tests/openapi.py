@@ -15,7 +15,7 @@ from jsonschema.validators import extend  # type: ignore[import-untyped]
 from local.intrinsics import load_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-VERBS = ("get", "post", "put", "delete")
+VERBS = ("get", "post", "put", "patch", "delete")
 
 Schema: TypeAlias = dict[str, Any]
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.openapi import problems, response
+from tests.openapi import problems, resolved, response
 from tests.world import Answered, World, routed
 
 
@@ -37,7 +37,7 @@ def judged(route: str, answered: Answered) -> str | None:
         AssertionError: If the document does not list the status, or the answer is not of the form that it names.
     """
     described = response(route, answered.status)
-    headers = described.get("headers", {})
+    headers = {name: resolved(one) for name, one in described.get("headers", {}).items()}
     cached = headers.get("cache-control", {"schema": {"const": "no-store"}})["schema"]["const"]
     assert answered.headers["cache-control"] == cached
     assert all(name in answered.headers for name, one in headers.items() if one["required"])

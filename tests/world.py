@@ -167,8 +167,11 @@ class World:
         body = {"account": satellite.account, "role_id": satellite.role_id, "allowed": allowed}
         return self.as_role(HOST, "PUT", f"/v1/host/teams/{team}/satellites", body)
 
+    def delete_team(self, team: str) -> Answered:
+        return self.as_role(HOST, "DELETE", f"/v1/host/teams/{team}")
+
     def install(self, user: str = "alice", team: str = "acme", name: str = "Team Files", **more: Any) -> str:
-        body = {"name": name, "url": MCP_URL, **more}
+        body = {"name": name, "url": MCP_URL, "requires_oauth": True, **more}
         answer = self.as_user(user, "POST", f"/v1/teams/{team}/installations", body)
         assert answer.status == 201, answer.text
         return str(answer.json["installation"])
@@ -278,8 +281,15 @@ ROUTES = {
     ("GET", "/v1/teams/{team}/installations"): installations,
     ("POST", "/v1/teams/{team}/installations"): installations,
     ("GET", "/v1/teams/{team}/installations/{installation}"): installations,
+    ("PATCH", "/v1/teams/{team}/installations/{installation}"): installations,
+    ("DELETE", "/v1/teams/{team}/installations/{installation}"): installations,
+    ("PUT", "/v1/teams/{team}/installations/{installation}/client_secret"): installations,
+    ("DELETE", "/v1/teams/{team}/installations/{installation}/connections"): installations,
     ("GET", "/v1/teams/{team}/installations/{installation}/timeline"): installations,
     ("GET", "/v1/teams/{team}/records"): installations,
+    ("GET", "/v1/teams/{team}/installations/{installation}/connections"): installations,
+    ("GET", "/v1/host/teams/{team}/members"): installations,
+    ("GET", "/v1/host/teams/{team}/records"): installations,
     ("POST", "/v1/teams/{team}/installations/{installation}/authorize"): authorize,
     ("POST", "/v1/teams/{team}/probe"): authorize,
     ("GET", "/v1/authorizations/{authorization}"): callback,
@@ -291,6 +301,7 @@ ROUTES = {
     ("POST", "/v1/satellite/teams/{team}/installations/{installation}/rejected"): token,
     ("PUT", "/v1/host/teams/{team}/members"): installations,
     ("PUT", "/v1/host/teams/{team}/satellites"): installations,
+    ("DELETE", "/v1/host/teams/{team}"): installations,
 }
 
 

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote_plus
 
 from local.services.exchange import OAuthError, may_be_redirect_uri
@@ -21,7 +21,7 @@ AWKWARD = "+/:%"
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A registered client; a public one has no secret."""
+    """A registered client; a public one has no secret. `older`: secrets from before it that are taken all the same."""
 
     client_id: str
     name: str
@@ -30,6 +30,12 @@ class Client:
     grant_types: tuple[str, ...]
     registered_at: int
     secret: str | None = field(default=None, repr=False)
+    older: tuple[str, ...] = field(default=(), repr=False)
+
+    def has(self, secret: str) -> bool:
+        """Whether this is one of its secrets; a public client has the empty one."""
+        taken = (self.secret or "", *self.older)
+        return any(hmac.compare_digest(one.encode(), secret.encode()) for one in taken)
 
 
 class Clients:
@@ -70,6 +76,45 @@ class Clients:
         self._clients[client.client_id] = client
         return _registration(client)
 
+    def enter(self, redirect_uri: str, method: str, name: str) -> dict[str, object]:
+        """Register a confidential client as a person does in a provider's settings: the answer is what they write down.
+
+        Raises:
+            OAuthError: If the method needs no secret, or the rest is not what `register` takes.
+        """
+        if method == "none":
+            raise OAuthError("invalid_request", "A client that is entered has a secret.")
+        wanted = {"redirect_uris": [redirect_uri], "token_endpoint_auth_method": method, "client_name": name}
+        return self.register({**wanted, "grant_types": sorted(GRANT_TYPES)})
+
+    def rotate(self, client_id: str, *, end_old: bool) -> str:
+        """Make another secret for a client, and give it; those from before stay good, unless they are ended at once.
+
+        Raises:
+            OAuthError: If there is no such client, or it has no secret.
+        """
+        client = self._confidential(client_id)
+        made = self._fresh() + AWKWARD
+        older = () if end_old else (*client.older, client.secret or "")
+        self._clients[client_id] = replace(client, secret=made, older=older)
+        return made
+
+    def end_old(self, client_id: str) -> int:
+        """End all secrets of a client but the newest one, and tell how many those were.
+
+        Raises:
+            OAuthError: As `rotate`.
+        """
+        client = self._confidential(client_id)
+        self._clients[client_id] = replace(client, older=())
+        return len(client.older)
+
+    def _confidential(self, client_id: str) -> Client:
+        client = self._clients.get(client_id)
+        if client is None or client.secret is None:
+            raise OAuthError("invalid_request", "client_id is that of a client with a secret.")
+        return client
+
     def authenticate(self, authorization: str | None, given: Mapping[str, str]) -> Client:
         """Find out which client sent a request to the token or revocation endpoint.
 
@@ -89,7 +134,7 @@ class Clients:
 
     def _proven(self, client_id: str, secret: str, used: str) -> Client:
         client = self._clients.get(client_id)
-        if client and client.method == used and hmac.compare_digest((client.secret or "").encode(), secret.encode()):
+        if client and client.method == used and client.has(secret):
             return client
         raise _unknown_client()
 

@@ -23,7 +23,16 @@ Lever = Callable[[Order], dict[str, object]]
 
 class Control:
     """`state`, `withdraw {account}`, `forget {client_id}`, `lifetimes {access: 5, ...}`, `faults {kind, ...}` and
-    `faults {}`, which clears them."""
+    `faults {}`, which clears them.
+
+    A client that a person enters by hand, and its secrets:
+
+    - `client {redirect_uri, method?, name?}` registers a confidential client with this one redirect URI, and answers
+      `{client_id, client_secret, token_endpoint_auth_method, ...}`. `method` is `client_secret_basic`, if it is left out.
+    - `rotate {client_id, end_old?}` answers `{client_id, client_secret}`: another secret. The ones before it stay good until
+      they are ended; with `end_old` true they are ended at once.
+    - `end_old {client_id}` ends all but the newest one, and answers `{ended: how many}`.
+    """
 
     def __init__(self, ledger: Ledger, clients: Clients, journal: Journal, faults: Faults) -> None:
         self._ledger, self._clients, self._journal, self._faults = ledger, clients, journal, faults
@@ -35,6 +44,9 @@ class Control:
             "forget": self._forget,
             "lifetimes": self._lifetimes,
             "faults": self._order_faults,
+            "client": self._client,
+            "rotate": self._rotate,
+            "end_old": self._end_old,
         }
         return [Route(f"/control/{name}", _guarded(lever), methods=["POST"]) for name, lever in levers.items()]
 
@@ -58,6 +70,23 @@ class Control:
         for name, value in order.items():
             setattr(self._ledger.lifetimes, name, value)
         return {"lifetimes": dict(order)}
+
+    def _client(self, order: Order) -> dict[str, object]:
+        method, name = (
+            order.get("method", "client_secret_basic"),
+            order.get("name", "A client that was entered by hand"),
+        )
+        return self._clients.enter(str(order.get("redirect_uri", "")), str(method), str(name))
+
+    def _rotate(self, order: Order) -> dict[str, object]:
+        end_old = order.get("end_old", False)
+        if not isinstance(end_old, bool):
+            raise OAuthError("invalid_request", "end_old is a boolean.")
+        client_id = str(order.get("client_id", ""))
+        return {"client_id": client_id, "client_secret": self._clients.rotate(client_id, end_old=end_old)}
+
+    def _end_old(self, order: Order) -> dict[str, object]:
+        return {"ended": self._clients.end_old(str(order.get("client_id", "")))}
 
     def _order_faults(self, order: Order) -> dict[str, object]:
         if order:

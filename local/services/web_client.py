@@ -21,6 +21,7 @@ from local.services.serving import LOOPBACK, serve
 from local.services.signin_tokens import WEB_CLIENT
 
 NAME = "The web client"
+ALONE = {"Cross-Origin-Opener-Policy": "same-origin"}  # whoever opened this page has no hold on it, nor it on them
 SCRIPTS = ("app.js", "api.js", "arrival.js", "config.js", "page.js", "signin.js")
 
 
@@ -84,7 +85,7 @@ def app_of(settings: Settings) -> Starlette:
     page = page_of(settings)
 
     async def show(_request: Request) -> Response:
-        return HTMLResponse(page, headers={"Content-Security-Policy": settings.policy, **PRIVATE})
+        return HTMLResponse(page, headers={"Content-Security-Policy": settings.policy, **ALONE, **PRIVATE})
 
     async def script(request: Request) -> Response:
         return static(request.url.path.removeprefix("/"), "text/javascript")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from local.accounts import SATELLITE, Caller
 from local.actors import Begun, Person, Places, Satellite
 from local.day import Day
+from local.day_chapters import CHAPTERS
 from local.demo import PACE
 from local.plan import Ports, demo_options
 from local.seed import operators_rows
@@ -53,7 +54,7 @@ class WatchedBrowser(Browser):
 
 
 class WatchedPerson(Person):
-    """A person whose JWT and whose links into the provider are noted."""
+    """A person whose JWT, whose links into the provider and whatever secret they enter are noted."""
 
     def __init__(self, name: str, team: str, places: Places, secrets: Secrets) -> None:
         super().__init__(name, team, places)
@@ -65,10 +66,23 @@ class WatchedPerson(Person):
         super().sign_in()
         self._secrets.know("JWT", self._jwt)
 
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Reply:
+        for kind, secret in entered(body or {}):
+            self._secrets.know(kind, secret)
+        return super().ask(method, path, body)
+
     def begin(self, installation: str) -> Begun:
         begun = super().begin(installation)
         self._secrets.know("state", dict(parse_qsl(urlsplit(begun.url).query))["state"])
         return begun
+
+
+def entered(body: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Name the secrets that an admin's request carries."""
+    yield "client secret", body.get("client_secret")
+    yield "client secret", body.get("provider", {}).get("client", {}).get("client_secret")
+    for value in body.get("inject", {}).get("env", {}).values():
+        yield "secret variable", value
 
 
 class WatchedSatellite(Satellite):
@@ -113,7 +127,7 @@ def live_a_day(ports: Ports, folder: Path) -> Lived:
             processes.update(stack.processes.pids())
 
         with watched_day(Places(ports), stack, say, secrets) as day:
-            day.live()
+            day.live(CHAPTERS)
         processes.update(stack.processes.pids())
         rows = table_of(stack)
     logs = {path.name: path.read_text("utf-8") for path in sorted(stack.logs.iterdir())}

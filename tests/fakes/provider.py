@@ -55,7 +55,8 @@ class FakeProvider:
     `detects_reuse` False: another spent one is refused, and the grant lives on.
 
     `clients` are those that have registered. `documents` are client metadata documents by their URL: this provider fetches
-    nothing, whoever tests gives it what it would have read.
+    nothing, whoever tests gives it what it would have read. `older` are secrets of a client that are taken beside its
+    present one. `forgets_spent`: to revoke a token that was spent ends nothing (RFC 7009 §2.2).
     """
 
     clock: FakeClock
@@ -68,8 +69,10 @@ class FakeProvider:
     metadata: dict[str, object] = field(default_factory=dict)
     clients: dict[str, dict[str, Any]] = field(default_factory=dict)
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    older: dict[str, set[str]] = field(default_factory=dict)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     grants: list[Grant] = field(default_factory=list)
+    forgets_spent: bool = False
     revoked: list[str] = field(default_factory=list)
     token_requests: list[dict[str, str]] = field(default_factory=list)
     answer_next: list[Callable[[Outgoing], Answer]] = field(default_factory=list)
@@ -168,6 +171,8 @@ class FakeProvider:
         elif "client_assertion" in form:
             return self._signed(form["client_assertion"])
         known = {**self.documents, **self.clients}.get(shown["client_id"], {})
+        if shown.get("client_secret") in self.older.get(str(shown["client_id"]), ()):
+            shown["client_secret"] = known.get("client_secret")
         proven = ("client_id", "client_secret", "token_endpoint_auth_method")
         return shown["client_id"] if known and all(known.get(name) == shown.get(name) for name in proven) else None
 
@@ -239,7 +244,8 @@ class FakeProvider:
             return _json(401, {"error": "invalid_client"})
         self.revoked.append(form["token"])
         for grant in self.grants:
-            grant.alive = grant.alive and form["token"] not in {grant.refresh, grant.access, *grant.spent}
+            spent = () if self.forgets_spent else grant.spent
+            grant.alive = grant.alive and form["token"] not in {grant.refresh, grant.access, *spent}
         return Reply(200, {}, b"")
 
 

@@ -303,7 +303,10 @@ def test_everybody_sees_where_tokens_go_and_nobody_the_secret(user: str) -> None
         "client_id": "entered-client",
         "parameters": {"audience": "files", "prompt": "login"},
         "pkce_unlisted": True,
+        "registration": "by_hand",
+        "scopes": [],
         "entered": True,
+        **({"client_secret": {"set": True, "rotated_at": None, "previous_until": None}} if user == "alice" else {}),
     }
     assert SECRET not in one.text + everything.text
 

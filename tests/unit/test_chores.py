@@ -379,8 +379,10 @@ def test_a_connection_that_does_not_work_any_more_keeps_nothing(reason: str) -> 
 
 
 def removed_and_back(world: World) -> None:
-    """Bob leaves the team and returns: what he had connected before serves nobody any more."""
+    """Bob leaves the team and returns: what he had connected before serves nobody any more, and lies there still."""
     world.put_member("acme", "bob", None)
+    for delivery in queue(world, "chore").receive():
+        queue(world, "chore").delete(delivery.receipt)
     world.put_member("acme", "bob", "team_user")
 
 

@@ -15,12 +15,13 @@ from explore.course import Nursery
 from explore.crashes import OPERATIONS, sweep, table
 from explore.invariants import Invariants
 from explore.mixes import Guilty, Mixes, explored
-from explore.plan import ACTORS, PARTS, tasks
+from explore.plan import ACTORS, CUTS, PARTS, tasks
 from explore.search import Found, Search
 from explore.state import NOTHING_WRONG, ONE_CRASH, Bounds
 from strongroom.domain import connection, renewal, schedule
 from strongroom.domain.rescue import RenewalResult
 from strongroom.flows import lease, settle
+from strongroom.flows.clearing import Clearing
 from tests.requirements import requirement
 from tests.weakened import weakened
 
@@ -75,6 +76,12 @@ WRONG: dict[str, tuple[tuple[str, ...], Bounds, tuple[Weakness, ...], str]] = {
         NOTHING_WRONG,
         ((renewal._untried, "(connection.version.unchanged(), free, *as_read)", "(connection.version.unchanged(),)"),),
         "I3, I5: the provider saw a spent refresh token although no answer was lost",
+    ),
+    "rows that are cleared away without a look at their version": (
+        ("leave", "clear", "renew"),
+        NOTHING_WRONG,
+        ((Clearing.remove, "connection.version.unchanged()", "None"),),
+        "I5, I14: the provider honours tokens that are neither stored nor revoked",
     ),
     "tokens that fit nothing any more and are forgotten": (
         ("renew", "complete"),
@@ -132,6 +139,24 @@ def test_every_order_of_two_with_a_crash_anywhere_keeps_the_invariants(cast: tup
     nursery, judge = known(kind)
 
     found = Search(nursery, cast, judge, ONE_CRASH).run()
+
+    assert found.whole
+    assert found.violations == []
+    assert len(found.ends) > 5
+
+
+@requirement("attack:E3")
+@requirement("attack:E4")
+@requirement("invariant:I2")
+@requirement("invariant:I14")
+@pytest.mark.parametrize("other", ["renew", "look_up", "complete"])
+@pytest.mark.parametrize("cut", CUTS)
+def test_every_order_of_a_cut_its_clearing_and_one_more_with_a_crash_anywhere_keeps_them_too(
+    cut: str, other: str
+) -> None:
+    nursery, judge = known("strict")
+
+    found = Search(nursery, (cut, "clear", other), judge, ONE_CRASH).run()
 
     assert found.whole
     assert found.violations == []

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from strongroom.domain import keys, schedule
+from strongroom.domain.sealing import Place, Purpose, TeamKeys
+from strongroom.domain.secret import Secret
 from strongroom.domain.table import Key
 from strongroom.flows import look_up
+from strongroom.ports import Ring
 from tests.weakened import weakened
 from tests.world import GATEWAY, World
 
@@ -142,6 +147,73 @@ def test_control_a_second_read_would_be_on_the_bill(connected: tuple[World, str]
     ):
         world.look_up("bob", installation)
     assert bill.table == {"BatchGetItem": 2}
+
+
+@pytest.mark.parametrize(
+    "inject", [{"headers": {"X-Key": "k"}}, {"env": {"KEY": "{access_token}"}}], ids=["header", "template"]
+)
+def test_what_an_installation_injects_costs_one_more_opening_and_nothing_of_table_or_keys(inject: object) -> None:
+    world = World()
+    world.provider.lifetime = 24 * HOUR
+    plain, injecting = (world.install(name=name, inject=what) for name, what in (("Plain", {}), ("Keyed", inject)))
+    openings = []
+    for installation in (plain, injecting):
+        world.connect("bob", installation)
+        assert world.look_up("bob", installation).status == 200
+        bill = Bill(world)
+        with counted(world) as opened:
+            assert world.look_up("bob", installation).status == 200
+        openings.append(len(opened))
+        assert (bill.table, len(bill.reads[0]), bill.keys, bill.outside) == ({"BatchGetItem": 1}, 5, 0, 0)
+    assert openings == [1, 2]
+
+
+def test_a_server_without_oauth_costs_one_read_and_nothing_to_open_unless_something_is_injected() -> None:
+    world = World()
+    plain, injecting = (
+        world.install(name=name, requires_oauth=False, inject=what)
+        for name, what in (("Plain", {}), ("Keyed", {"env": {"KEY": "k"}}))
+    )
+    openings = []
+    for installation in (plain, injecting):
+        assert world.look_up("bob", installation).status == 200
+        bill = Bill(world)
+        with counted(world) as opened:
+            assert world.look_up("bob", installation).status == 200
+        openings.append(len(opened))
+        assert (bill.table, bill.keys, bill.outside) == ({"BatchGetItem": 1}, 0, 0)
+    assert openings == [0, 1]
+
+
+@contextmanager
+def counted(world: World) -> Iterator[list[Place]]:
+    """List what the vault opens meanwhile."""
+    opened: list[Place] = []
+    before = world.ports
+
+    class Counting:
+        def __init__(self, ring: Ring) -> None:
+            self._ring = ring
+
+        def seal(self, secret: Secret, place: Place) -> bytes:
+            return self._ring.seal(secret, place)
+
+        def open(self, sealed: bytes, place: Place) -> Secret:
+            opened.append(place)
+            return self._ring.open(sealed, place)
+
+    class CountingVault:
+        def ring(self, purpose: Purpose, team: TeamKeys | None) -> Ring:
+            return Counting(before.vault.ring(purpose, team))
+
+        def sealing_ring(self, purpose: Purpose, team: TeamKeys | None) -> Ring:
+            return Counting(before.vault.sealing_ring(purpose, team))
+
+    world.ports = replace(before, vault=CountingVault())
+    try:
+        yield opened
+    finally:
+        world.ports = before
 
 
 def test_a_caller_that_the_team_does_not_list_costs_one_read_more_and_no_key(connected: tuple[World, str]) -> None:

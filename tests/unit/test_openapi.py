@@ -37,6 +37,10 @@ AUTH: dict[str, list[dict[str, list[str]]]] = {"SignIn": [{"signIn": []}], "AWS_
 BODIES: dict[str, type[bodies.Body]] = {
     "POST /v1/teams/{team}/installations": bodies.InstallBody,
     "POST /v1/teams/{team}/probe": bodies.ProbeBody,
+    "PATCH /v1/teams/{team}/installations/{installation}": bodies.PatchBody,
+    "DELETE /v1/teams/{team}/installations/{installation}": bodies.NothingBody,
+    "DELETE /v1/teams/{team}/installations/{installation}/connections": bodies.NothingBody,
+    "PUT /v1/teams/{team}/installations/{installation}/client_secret": bodies.ClientSecretBody,
     "POST /v1/teams/{team}/installations/{installation}/authorize": bodies.AuthorizeBody,
     "POST /v1/authorizations/{authorization}/complete": bodies.CompleteBody,
     "PUT /v1/host/teams/{team}/members": bodies.MemberBody,

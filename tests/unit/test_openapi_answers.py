@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from tests.openapi import operations
+from tests.unit import entered
 from tests.unit.attacks.doors import reads_documents
 from tests.watched import Watched, judged
-from tests.world import ACCOUNT, GATEWAY, MCP_URL, PUBLIC_URL, STRANGER, Answered, Consented
+from tests.world import ACCOUNT, GATEWAY, HOST, MCP_URL, PUBLIC_URL, STRANGER, Answered, Consented
 
 NEVER_MINTED = "a" * 20
 HERE = "/v1/teams/acme/installations"
@@ -79,6 +80,49 @@ def looking_back(world: Watched, installation: str) -> None:
     world.as_user("alice", "GET", "/v1/teams/acme/records", query="next=yesterday")
 
 
+def counting(world: Watched, installation: str) -> None:
+    for user in ("alice", "bob", "mallory"):
+        world.as_user(user, "GET", f"{HERE}/{installation}/connections")
+    world.as_user("bob", "GET", HERE, query="limit=1&status=auth_required")
+    world.as_user("bob", "GET", HERE, query="limit=0")
+    for what in ("members", "records"):
+        for role in (HOST, GATEWAY):
+            world.as_role(role, "GET", f"/v1/host/teams/acme/{what}")
+        world.as_role(HOST, "GET", f"/v1/host/teams/acme/{what}", query="page=2")
+        world.call("GET", f"/v1/host/teams/acme/{what}", None, {"iam": {"accountId": ACCOUNT, "callerId": "AIDAUSER"}})
+
+
+def rotating(world: Watched, installation: str) -> None:
+    its_own = entered.installed(world, entered.provider(), name="By hand")
+    for user, one in (("alice", its_own), ("bob", its_own), ("mallory", its_own), ("alice", installation)):
+        world.as_user(user, "PUT", f"{HERE}/{one}/client_secret", {"client_secret": "another"})
+        world.as_user(user, "GET", f"{HERE}/{one}")
+
+
+def changing(world: Watched) -> None:
+    installation = world.install(name="Changing")
+    one = f"{HERE}/{installation}"
+    world.as_user("alice", "PATCH", one, {"enabled": False}, headers={"if-match": '"0"'})
+    for user in ("alice", "bob", "mallory"):
+        for method, path in (("PATCH", one), ("DELETE", f"{one}/connections"), ("DELETE", one)):
+            body = {"name": "Changed"} if method == "PATCH" else None
+            world.as_user(user, method, path, body, headers={"if-match": "*"})
+            world.as_user(user, method, path, {"owner": user})
+    world.as_user("alice", "PATCH", one, {"name": "Team Files"})
+    world.as_user("alice", "PATCH", one, {"url": "https://10.0.0.1/mcp"})
+    world.as_user("alice", "DELETE", f"{one}/connections")
+    world.as_user("alice", "DELETE", one)
+
+
+def burying(world: Watched) -> None:
+    world.put_member("retired", "dora", "team_admin")
+    world.as_role(GATEWAY, "DELETE", "/v1/host/teams/retired")
+    world.call("DELETE", "/v1/host/teams/retired", None, {"iam": {"accountId": ACCOUNT, "callerId": "AIDAUSER"}})
+    for _ in range(2):
+        world.delete_team("retired")
+    world.delete_team("nowhere")
+
+
 def describing(world: Watched) -> None:
     world.call("GET", reads_documents(world))
     world.call("GET", "/oauth/clients/none")
@@ -104,6 +148,10 @@ def a_day() -> Watched:
     trespassing(world, installation)
     misspelling(world, installation)
     looking_back(world, installation)
+    counting(world, installation)
+    rotating(world, installation)
+    changing(world)
+    burying(world)
     describing(world)
     world.as_user("alice", "POST", "/v1/teams/acme/probe", {"url": MCP_URL})
     return world
@@ -133,10 +181,12 @@ def test_the_day_holds_the_refusals_that_callers_bring_about_themselves(day: Wat
         "authorization_refused",
         "authorization_required",
         "body_too_long",
+        "changed_meanwhile",
         "confirmation_required",
         "insufficient_scope",
         "invalid_request",
         "name_taken",
+        "no_client_secret",
         "not_a_role",
         "not_an_access_token",
         "not_found",

@@ -22,30 +22,47 @@ METHODS = ("none", "client_secret_basic", "client_secret_post", "private_key_jwt
 OTHERS: tuple[Any, ...] = ("y" * 8192, "y" * 8193, None, True, False, {}, *LISTS, *METHODS)
 VALUES: tuple[Any, ...] = (*LONG, *ODD, *WORDS, *IDS, *NUMBERS, *OTHERS)
 
+_PROVIDER: dict[str, Any] = {
+    "draft": NEVER_MINTED,
+    "issuer": "https://provider.example",
+    "client": {"client_id": "x", "client_secret": "y", "auth_method": "client_secret_post"},
+    "endpoints": {
+        "authorization": "https://provider.example/a",
+        "token": "https://provider.example/t",
+        "revocation": "https://provider.example/r",
+    },
+    "iss": True,
+    "pkce_unlisted": True,
+    "parameters": {"audience": "files"},
+}
+_INJECT: dict[str, Any] = {"headers": {"X-Api-Key": "k"}, "env": {"KEY": "{access_token}", "OLD": None}}
 GOOD: dict[str, dict[str, Any]] = {
     "POST /v1/teams/{team}/installations": {
         "name": "Files",
         "url": MCP_URL,
         "sharing": "shared",
         "scopes": ["files", "mail"],
-        "provider": {
-            "draft": NEVER_MINTED,
-            "issuer": "https://provider.example",
-            "client": {"client_id": "x", "client_secret": "y", "auth_method": "client_secret_post"},
-            "endpoints": {
-                "authorization": "https://provider.example/a",
-                "token": "https://provider.example/t",
-                "revocation": "https://provider.example/r",
-            },
-            "iss": True,
-            "pkce_unlisted": True,
-            "parameters": {"audience": "files"},
-        },
+        "requires_oauth": True,
+        "provider": _PROVIDER,
+        "inject": _INJECT,
     },
     "POST /v1/teams/{team}/probe": {"url": MCP_URL},
+    "PUT /v1/teams/{team}/installations/{installation}/client_secret": {"client_secret": "y"},
     "POST /v1/teams/{team}/installations/{installation}/authorize": {"return_to": "https://web.example/"},
     "POST /v1/authorizations/{authorization}/complete": {"secret": "x", "confirm_shared": True},
+    "PATCH /v1/teams/{team}/installations/{installation}": {
+        "name": "Files",
+        "url": MCP_URL,
+        "sharing": "shared",
+        "enabled": True,
+        "scopes": ["files", "mail"],
+        "requires_oauth": True,
+        "provider": _PROVIDER,
+        "inject": _INJECT,
+    },
     "DELETE /v1/teams/{team}/installations/{installation}/connection": {},
+    "DELETE /v1/teams/{team}/installations/{installation}/connections": {},
+    "DELETE /v1/teams/{team}/installations/{installation}": {},
     "POST /v1/satellite/teams/{team}/installations/{installation}/token": {
         "user": "bob",
         "min_validity": 30,

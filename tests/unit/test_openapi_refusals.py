@@ -8,9 +8,10 @@ from typing import TypeAlias
 
 import pytest
 
-from strongroom.domain import keys
+from strongroom.domain import injection, keys
 from strongroom.domain.errors import KeysUnavailable, QueueUnavailable, StoreUnavailable
 from strongroom.domain.http import Answer, Outgoing, Reply
+from strongroom.domain.quota import MOST_INSTALLATIONS
 from strongroom.domain.table import Item, Key
 from strongroom.domain.team import Caller
 from strongroom.flows.people import MOST_SATELLITES
@@ -18,8 +19,10 @@ from tests.fakes.faults import fails, meanwhile
 from tests.fakes.queue import FakeQueue
 from tests.openapi import listed_codes, operations
 from tests.unit import entered
-from tests.unit.test_openapi_answers import HERE, NEVER_MINTED, a_day
+from tests.unit.changing import changed, moved
+from tests.unit.test_openapi_answers import HERE, a_day
 from tests.watched import Watched
+from tests.weakened import weakened
 from tests.world import MCP_URL
 
 PROVIDER = "https://provider.example"
@@ -77,8 +80,7 @@ def the_provider_has_forgotten_us(world: Watched, installation: str) -> None:
 
 def an_admin_disables_it(world: Watched, installation: str) -> None:
     consented = world.consent(world.begin("bob", installation), "bob")
-    key = keys.installation("acme", installation)
-    world.table.place({**row(world, key), "enabled": False})
+    changed(world, installation, enabled=False)
     world.complete("bob", consented)
     world.look_up("bob", installation)
     world.as_user("bob", "POST", f"{HERE}/{installation}/authorize")
@@ -88,8 +90,47 @@ def an_admin_enters(**changed: object) -> Fault:
     def fault(world: Watched, _: str) -> None:
         for name in ("Once", "Twice"):
             entered.install(world, entered.provider(**changed), name=name)
+        one = world.install(name="Changed")
+        world.as_user("alice", "PATCH", f"{HERE}/{one}", {"provider": entered.provider(**changed)})
 
     return fault
+
+
+def an_admin_injects(**inject: dict[str, str]) -> Fault:
+    """At installing it is refused; what an older release let through is refused at a look-up."""
+
+    def fault(world: Watched, _: str) -> None:
+        body = {"url": MCP_URL, "requires_oauth": False, "inject": inject}
+        assert world.as_user("alice", "POST", HERE, {**body, "name": "Refused"}).status == 400
+        with weakened(injection.check, "_check_entry(entry)", "pass"):
+            saved = world.install(name="Saved", requires_oauth=False, inject=inject)
+        assert world.look_up("bob", saved).status == 409
+
+    return fault
+
+
+def a_team_has_as_many_as_it_may(world: Watched, _: str) -> None:
+    (name,) = [row for row in world.table.snapshot().values() if row["kind"] == "name"]
+    world.table.place(*({**name, "SK": f"N#{number}"} for number in range(MOST_INSTALLATIONS)))
+    world.as_user("alice", "POST", HERE, {"name": "One more", "url": MCP_URL})
+
+
+def a_key_is_used_again(world: Watched, _: str) -> None:
+    for name in ("One", "Another"):
+        body = {"name": name, "url": MCP_URL, "requires_oauth": True}
+        world.as_user("alice", "POST", HERE, body, headers={"idempotency-key": "once"})
+
+
+def nobody_has_to_connect(world: Watched, _: str) -> None:
+    world.as_user("bob", "POST", f"{HERE}/{world.install(name='Open', requires_oauth=False)}/authorize", {})
+
+
+def too_much_is_asked_for(world: Watched, installation: str) -> None:
+    for number in range(21):
+        world.as_user("bob", "POST", f"{HERE}/{installation}/authorize", {})
+        world.as_user("alice", "POST", "/v1/teams/acme/probe", {"url": MCP_URL})
+        body = {"name": f"Files {number}", "url": MCP_URL, "requires_oauth": True}
+        world.as_user("alice", "POST", HERE, body)
 
 
 def a_server_with_an_entered_client_moves(world: Watched, _: str) -> None:
@@ -103,10 +144,16 @@ def a_host_registers_ever_more_satellites(world: Watched, _installation: str) ->
         world.put_satellite("acme", Caller("123456789012", f"AROASATELLITE{number:08}"))
 
 
+def two_admins_rotate_at_once(world: Watched, _: str) -> None:
+    one = entered.installed(world, entered.provider(), name="By hand")
+    path = f"{HERE}/{one}/client_secret"
+    world.table.before["commit"] = meanwhile(lambda: world.as_user("alice", "PUT", path, {"client_secret": "another"}))
+    world.as_user("alice", "PUT", path, {"client_secret": "yet another"})
+
+
 def an_admin_changes_it(world: Watched, installation: str) -> None:
     consented = world.consent(world.begin("bob", installation), "bob")
-    key = keys.installation("acme", installation)
-    world.table.place({**row(world, key), "binding": NEVER_MINTED})
+    moved(world, installation)
     world.complete("bob", consented)
 
 
@@ -221,6 +268,14 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "resource_metadata_unavailable": (answering("GET", f"{RESOURCE}/mcp", 500),),
     "resource_metadata_unreadable": (answering("GET", f"{RESOURCE}/mcp", 200, "["),),
     "draft_used": (an_admin_enters(),),
+    "too_many_installations": (a_team_has_as_many_as_it_may,),
+    "idempotency_key_reused": (a_key_is_used_again,),
+    "no_oauth_needed": (nobody_has_to_connect,),
+    "too_many_requests": (too_much_is_asked_for,),
+    "rotated_meanwhile": (two_admins_rotate_at_once,),
+    "header_refused": (an_admin_injects(headers={"Host": "x"}),),
+    "environment_refused": (an_admin_injects(env={"PATH": "x"}),),
+    "template_refused": (an_admin_injects(headers={"X-Key": "${x}"}),),
     "parameter_refused": (an_admin_enters(parameters={"state": "x"}),),
     "issuer_refused": (an_admin_enters(issuer="http://provider.example"),),
     "client_of_another_issuer": (a_server_with_an_entered_client_moves,),

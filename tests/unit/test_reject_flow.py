@@ -6,9 +6,14 @@ from typing import Any
 
 import pytest
 
+from strongroom.domain import keys
 from strongroom.domain.errors import StoreUnavailable
+from strongroom.domain.table import Value
+from strongroom.flows import reject
 from tests.fakes.faults import fails, in_turn
+from tests.unit.attacks.scenes import records
 from tests.unit.renewals import Scene, connected, replies, says
+from tests.weakened import weakened
 from tests.world import Answered, World
 
 STEP_UP = 'Bearer error="insufficient_scope", scope="files mail"'
@@ -150,6 +155,89 @@ def test_a_step_up_is_no_rejection_and_look_ups_go_on() -> None:
     remembered = {"challenged_scopes": ["files", "mail"], "challenged_count": 2}
     assert (scene.row, scene.refreshes()) == ({**before, **remembered}, [])
     assert scene.works()
+
+
+def ended_by(scene: Scene, how: str) -> None:
+    """End the connection in one of the ways in which its tokens stay where they are."""
+    world = scene.world
+    place = world.table.row(keys.installation("acme", scene.installation))
+    assert place is not None
+    match how:
+        case "installation_changed" | "revoked":
+            world.table.place({**place, "binding": "another", "rebound": how, "bound_at": int(world.clock.now())})
+        case "never_connected":
+            world.put_member("acme", "bob", None)
+            world.put_member("acme", "bob", "team_user")
+        case "rejected":
+            versions = (str(scene.connection.version.next()), str(scene.connection.version))
+            entries: list[Value] = [{"version": version, "at": int(world.clock.now())} for version in versions]
+            world.table.place({**scene.row, "rejected": entries})
+        case _:
+            world.table.place({**scene.row, "status_reason": how})
+
+
+ENDS = ("installation_changed", "revoked", "never_connected", "rejected", "refused", "lost_response", "client_replaced")
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_a_step_up_of_what_would_not_be_handed_out_any_more_is_a_look_up_and_changes_nothing(how: str) -> None:
+    scene = connected()
+    version = str(scene.connection.version)
+    ended_by(scene, how)
+    before = scene.world.table.snapshot()
+    answer = rejects(scene, version, status=403, challenge=STEP_UP)
+    asked = scene.world.look_up("bob", scene.installation)
+    assert (answer.status, answer.json) == (asked.status, asked.json)
+    assert (answer.json["error"], answer.json["reason"]) == ("authorization_required", how)
+    assert scene.world.table.snapshot() == before
+    assert records(scene.world, "more_scopes_wanted") == []
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_control_without_a_look_at_the_standing_the_person_would_be_sent_for_more_scopes(how: str) -> None:
+    scene = connected()
+    version = str(scene.connection.version)
+    ended_by(scene, how)
+    with weakened(reject._in_use, "if reason is None else None", ""):
+        assert rejects(scene, version, status=403, challenge=STEP_UP).json["error"] == "insufficient_scope"
+    assert len(records(scene.world, "more_scopes_wanted")) == 1
+
+
+@pytest.mark.parametrize("how", [how for how in ENDS if how != "rejected"])
+def test_a_rejection_of_what_has_ended_is_a_look_up_and_changes_nothing(how: str) -> None:
+    scene = connected()
+    version = str(scene.connection.version)
+    ended_by(scene, how)
+    before = scene.world.table.snapshot()
+    assert rejects(scene, version).json["reason"] == how
+    assert (scene.world.table.snapshot(), scene.refreshes()) == (before, [])
+
+
+def test_a_step_up_is_recorded_once_for_each_new_set_of_scopes() -> None:
+    scene = connected()
+    for _ in range(3):
+        assert rejects(scene, status=403, challenge=STEP_UP).json["reason"] == "insufficient_scope"
+    [told] = records(scene.world, "more_scopes_wanted")
+    assert (told["user"], told["installation"]) == ("bob", scene.installation)
+    assert rejects(scene, status=403, challenge=STEP_UP.replace("mail", "mail calendar")).status == 409
+    assert len(records(scene.world, "more_scopes_wanted")) == 2
+
+
+def test_a_step_up_while_renewing_fails_is_a_step_up_all_the_same() -> None:
+    scene = connected()
+    scene.world.table.place({**scene.row, "failures": 2, "last_error": "unreachable"})
+    assert rejects(scene, status=403, challenge=STEP_UP).json["error"] == "insufficient_scope"
+
+
+def test_a_step_up_at_a_server_that_needs_no_oauth_any_more_asks_nobody() -> None:
+    scene = connected()
+    place = scene.world.table.row(keys.installation("acme", scene.installation))
+    assert place is not None
+    scene.world.table.place({**place, "requires_oauth": False})
+    answer = rejects(scene, status=403, challenge=STEP_UP)
+    asked = scene.world.look_up("bob", scene.installation)
+    assert (answer.status, answer.json) == (asked.status, asked.json)
+    assert records(scene.world, "more_scopes_wanted") == []
 
 
 def test_a_401_with_the_challenge_of_a_step_up_is_a_rejection() -> None:

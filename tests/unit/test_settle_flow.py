@@ -16,6 +16,7 @@ from strongroom.flows.settle import Discarded, Stored, Superseded
 from strongroom.ports import Message
 from tests.requirements import requirement
 from tests.unit.attacks.hunt import found_in
+from tests.unit.cutting import revocations
 from tests.unit.renewals import (
     Scene,
     alarms,
@@ -218,7 +219,7 @@ def test_a_rescued_result_from_before_a_leave_and_a_reconnect_changes_nothing() 
     before = scene.row
     world.deliver()
     assert scene.row == before
-    assert [chore["why"] for chore in rows(world, "chore")] == ["replaced", "superseded_by_another_grant"]
+    assert [chore["why"] for chore in revocations(world)] == ["replaced", "superseded_by_another_grant"]
     world.tick()
     assert scene.works()
 

@@ -20,6 +20,10 @@ OWNERS = {
     f"GET {TEAM}/installations": ("InstallationsFunction", "SignIn"),
     f"POST {TEAM}/installations": ("InstallationsFunction", "SignIn"),
     f"GET {TEAM}{ONE}": ("InstallationsFunction", "SignIn"),
+    f"PATCH {TEAM}{ONE}": ("InstallationsFunction", "SignIn"),
+    f"DELETE {TEAM}{ONE}": ("InstallationsFunction", "SignIn"),
+    f"DELETE {TEAM}{ONE}/connections": ("InstallationsFunction", "SignIn"),
+    f"PUT {TEAM}{ONE}/client_secret": ("InstallationsFunction", "SignIn"),
     f"GET {TEAM}{ONE}/timeline": ("InstallationsFunction", "SignIn"),
     f"GET {TEAM}/records": ("InstallationsFunction", "SignIn"),
     f"POST {TEAM}/probe": ("AuthorizeFunction", "SignIn"),
@@ -30,8 +34,12 @@ OWNERS = {
     **dict.fromkeys(OPEN_ROUTES, ("CallbackFunction", "NONE")),
     f"POST /v1/satellite/teams/{{team}}{ONE}/token": ("TokenFunction", "AWS_IAM"),
     f"POST /v1/satellite/teams/{{team}}{ONE}/rejected": ("TokenFunction", "AWS_IAM"),
+    f"GET {TEAM}{ONE}/connections": ("InstallationsFunction", "SignIn"),
+    "GET /v1/host/teams/{team}/members": ("InstallationsFunction", "AWS_IAM"),
+    "GET /v1/host/teams/{team}/records": ("InstallationsFunction", "AWS_IAM"),
     "PUT /v1/host/teams/{team}/members": ("InstallationsFunction", "AWS_IAM"),
     "PUT /v1/host/teams/{team}/satellites": ("InstallationsFunction", "AWS_IAM"),
+    "DELETE /v1/host/teams/{team}": ("InstallationsFunction", "AWS_IAM"),
 }
 
 LOGGED = {
@@ -75,8 +83,9 @@ def cors_findings(given: Template) -> list[str]:
     """What differs from the exact list; as one expression, since the translator would drop the rest of any other."""
     expected = {
         "AllowOrigins": {"Fn::Split": [",", {"Ref": "WebOrigins"}]},
-        "AllowMethods": ["GET", "POST", "DELETE"],
-        "AllowHeaders": ["authorization", "content-type"],
+        "AllowMethods": ["GET", "POST", "PUT", "PATCH", "DELETE"],
+        "AllowHeaders": ["authorization", "content-type", "idempotency-key", "if-match"],
+        "ExposeHeaders": ["etag"],
         "MaxAge": 600,
     }
     found = api(given).get("CorsConfiguration")

@@ -37,7 +37,7 @@ TOLD = {
     "TokenFunction": {"VAULT_KEY", "RENEWAL_QUEUE", "RESCUE_QUEUE", "CHORE_QUEUE", "RESTORED_AT", *PEOPLE, *DUE},
     "SweepFunction": {"SWEEP_QUEUE", "RENEWAL_QUEUE", "CHORE_QUEUE", "SHARDS"},
     "RenewFunction": {"VAULT_KEY", "RENEWAL_QUEUE", "RESCUE_QUEUE", "RESTORED_AT", *DUE},
-    "InstallationsFunction": {"VAULT_KEY", "ENDPOINT_ORIGINS", "RESTORED_AT", *PEOPLE},
+    "InstallationsFunction": {"VAULT_KEY", "ENDPOINT_ORIGINS", "RESTORED_AT", "CHORE_QUEUE", "SHARDS", *PEOPLE},
     "RevokeFunction": {"VAULT_KEY", "CHORE_QUEUE", "SHARDS"},
 }
 

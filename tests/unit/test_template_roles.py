@@ -72,8 +72,10 @@ ALLOWED = {
         consume=("RenewalQueue", "RescueQueue"),
         postpone=("RenewalQueue", "RescueQueue"),
     ),
-    "InstallationsFunction": May("InstallationsLogGroup", seal=("installation",)),
-    "RevokeFunction": May("RevokeLogGroup", open=("connection", "installation"), consume=("ChoreQueue",)),
+    "InstallationsFunction": May("InstallationsLogGroup", seal=("installation",), send=("ChoreQueue",)),
+    "RevokeFunction": May(
+        "RevokeLogGroup", open=("connection", "installation"), send=("ChoreQueue",), consume=("ChoreQueue",)
+    ),
 }
 
 VAULT_KEY = {"Fn::If": ["MakesVaultKey", {"Fn::GetAtt": ["VaultKey", "Arn"]}, {"Ref": "VaultKeyArn"}]}

@@ -52,7 +52,7 @@ def test_an_admin_reads_who_changed_what() -> None:
     world.clock.advance(10)
     world.put_member("acme", "bob", None)
     removed, *rest = page(world)["records"]
-    assert (removed["event"], removed["by"], removed["user"], removed["facts"]) == ("member_put", str(HOST), "bob", {})
+    assert (removed["event"], removed["by"], removed["user"], removed["facts"]) == ("member_left", str(HOST), "bob", {})
     told = {record["event"]: record for record in rest}
     assert (told["connected"]["by"], told["connected"]["installation"]) == ("bob", installation)
     assert told["installed"]["facts"] == {"sharing": "per_user", "url": "https://files.example/mcp"}

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,9 +90,13 @@ def heavy(modules: set[str]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def of_a_look_up() -> set[str]:
+    return of_look_ups()
+
+
+def of_look_ups(**installed: Any) -> set[str]:
     """The modules of the token function after its start and two look-ups."""
     world = World()
-    installation = world.install()
+    installation = world.install(**installed)
     world.connect("bob", installation)
     path = f"/v1/satellite/teams/acme/installations/{installation}/token"
     _, event = routed("POST", path, {"user": "bob"}, {"iam": iam(GATEWAY)})
@@ -115,6 +120,14 @@ def test_a_look_up_loads_what_it_needs_and_the_check_would_see_more(of_a_look_up
 def test_a_look_up_does_not_load_what_is_known_of_providers(of_a_look_up: set[str]) -> None:
     assert "strongroom.adapters.catalog_files" in of_a_look_up
     assert not {"strongroom.domain.catalog", "strongroom.domain.catalog_schema", "tomllib"} & of_a_look_up
+
+
+INJECTING = {"strongroom.domain.injection", "strongroom.domain.injection_names", "strongroom.flows.injecting"}
+
+
+def test_a_look_up_loads_what_is_injected_only_where_something_is(of_a_look_up: set[str]) -> None:
+    assert not INJECTING & of_a_look_up
+    assert of_look_ups(inject={"headers": {"X-Key": "k"}}) >= INJECTING
 
 
 def test_control_a_function_with_bodies_to_validate_loads_the_validator() -> None:

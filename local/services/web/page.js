@@ -38,6 +38,7 @@ export async function attempt(act) {
 const MOMENT = { dateStyle: "medium", timeStyle: "medium" };
 
 function status(connection) {
+  if (!connection) return "needs no OAuth";
   const parts = [connection.status];
   if (connection.reason) parts.push(`(${connection.reason})`);
   if (connection.expires_at) {
@@ -53,10 +54,9 @@ export function showInstallations(installations, connect, revoke) {
         "li",
         "",
         element("strong", one.name),
-        element("div", `${one.url} · ${one.sharing}`),
+        element("div", `${one.url ?? "started by the gateway"} · ${one.sharing}`),
         element("div", status(one.connection)),
-        button("Connect", () => connect(one)),
-        button("Revoke", () => revoke(one)),
+        ...(one.connection ? [button("Connect", () => connect(one)), button("Revoke", () => revoke(one))] : []),
       ),
     ),
   );

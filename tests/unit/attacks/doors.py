@@ -13,6 +13,7 @@ from strongroom.domain import destinations, errors
 from strongroom.domain.errors import StrongroomError
 from tests.fakes.provider import READS_DOCUMENTS, FakeProvider, serve_mcp
 from tests.unit.attacks.hunt import queues_of
+from tests.unit.entered import installed, provider
 from tests.world import (
     GATEWAY,
     HOST,
@@ -33,8 +34,13 @@ ROUTE_NAMES = {
     "list": ("GET", "/v1/teams/{team}/installations"),
     "install": ("POST", "/v1/teams/{team}/installations"),
     "see": ("GET", "/v1/teams/{team}/installations/{installation}"),
+    "change": ("PATCH", "/v1/teams/{team}/installations/{installation}"),
+    "uninstall": ("DELETE", "/v1/teams/{team}/installations/{installation}"),
+    "revoke_all": ("DELETE", "/v1/teams/{team}/installations/{installation}/connections"),
     "timeline": ("GET", "/v1/teams/{team}/installations/{installation}/timeline"),
     "records": ("GET", "/v1/teams/{team}/records"),
+    "rotate": ("PUT", "/v1/teams/{team}/installations/{installation}/client_secret"),
+    "counts": ("GET", "/v1/teams/{team}/installations/{installation}/connections"),
     "probe": ("POST", "/v1/teams/{team}/probe"),
     "authorize": ("POST", "/v1/teams/{team}/installations/{installation}/authorize"),
     "show": ("GET", "/v1/authorizations/{authorization}"),
@@ -45,13 +51,23 @@ ROUTE_NAMES = {
     "token": ("POST", "/v1/satellite/teams/{team}/installations/{installation}/token"),
     "rejected": ("POST", "/v1/satellite/teams/{team}/installations/{installation}/rejected"),
     "members": ("PUT", "/v1/host/teams/{team}/members"),
+    "roll": ("GET", "/v1/host/teams/{team}/members"),
+    "audit": ("GET", "/v1/host/teams/{team}/records"),
     "satellites": ("PUT", "/v1/host/teams/{team}/satellites"),
+    "bury": ("DELETE", "/v1/host/teams/{team}"),
 }
-OF_PEOPLE = ("list", "install", "see", "timeline", "records", "probe", "authorize", "show", "complete", "revoke")
+OF_PEOPLE = (
+    *("change", "uninstall", "revoke_all", "rotate"),
+    *("list", "install", "see", "timeline", "records", "counts"),
+    *("probe", "authorize", "show", "complete", "revoke"),
+)
 OF_EVERYBODY = ("callback", "describe")
 OF_SATELLITES = ("token", "rejected")
-OF_HOSTS = ("members", "satellites")
-WITH_A_BODY = ("install", "probe", "authorize", "complete", "revoke", "token", "rejected", "members", "satellites")
+OF_HOSTS = ("members", "satellites", "roll", "audit", "bury")
+WITH_A_BODY = (
+    *("change", "uninstall", "revoke_all", "rotate"),
+    *("install", "probe", "authorize", "complete", "revoke", "token", "rejected", "members", "satellites"),
+)
 
 
 def reads_documents(world: World) -> str:
@@ -102,11 +118,13 @@ class Stage:
         self.returned: Consented = self.world.consent(self.world.begin("carol", self.installation), "carol")
         self.pending: Begun = self.world.begin("carol", self.installation)
         self.answer = urlsplit(self.world.provider.consent(self.pending.url, "carol"))
+        self.by_hand = installed(self.world, provider(), name="By hand")
         self.document = reads_documents(self.world)
         self.version = str(self.world.look_up("bob", self.installation).json["version"])
 
     def doors(self) -> dict[str, Door]:
         acme = f"/v1/teams/acme/installations/{self.installation}"
+        by_hand = f"/v1/teams/acme/installations/{self.by_hand}"
         satellite = f"/v1/satellite/teams/acme/installations/{self.installation}"
         new = {"account": "123456789012", "role_id": "AROALOCALNEWCOMER001", "allowed": True}
         report = {"user": "bob", "version": self.version, "status": 401, "challenge": "Bearer"}
@@ -114,8 +132,13 @@ class Stage:
             Door("list", "/v1/teams/acme/installations", jwt("bob")),
             Door("install", "/v1/teams/acme/installations", jwt("alice"), {"name": "More", "url": MCP_URL}),
             Door("see", acme, jwt("bob")),
+            Door("change", acme, jwt("alice"), {"name": "Other Files", "sharing": "shared", "enabled": False}),
+            Door("uninstall", acme, jwt("alice"), {}),
+            Door("revoke_all", f"{acme}/connections", jwt("alice"), {}),
             Door("timeline", f"{acme}/timeline", jwt("bob")),
             Door("records", "/v1/teams/acme/records", jwt("alice")),
+            Door("rotate", f"{by_hand}/client_secret", jwt("alice"), {"client_secret": "another-secret"}),
+            Door("counts", f"{acme}/connections", jwt("alice")),
             Door("probe", "/v1/teams/acme/probe", jwt("alice"), {"url": MCP_URL}),
             Door("authorize", f"{acme}/authorize", jwt("bob"), {"return_to": "https://web.example/back"}),
             Door("show", f"/v1/authorizations/{self.returned.id}", jwt("carol")),
@@ -130,8 +153,13 @@ class Stage:
             Door("describe", self.document, None),
             Door("token", f"{satellite}/token", {"iam": iam(GATEWAY)}, {"user": "bob"}),
             Door("rejected", f"{satellite}/rejected", {"iam": iam(GATEWAY)}, report),
-            Door("members", "/v1/host/teams/acme/members", {"iam": iam(HOST)}, {"user": "dora", "role": "team_user"}),
+            Door(
+                "members", "/v1/host/teams/acme/members", {"iam": iam(HOST)}, {"user": "carol-1", "role": "team_user"}
+            ),
+            Door("roll", "/v1/host/teams/acme/members", {"iam": iam(HOST)}),
+            Door("audit", "/v1/host/teams/acme/records", {"iam": iam(HOST)}),
             Door("satellites", "/v1/host/teams/acme/satellites", {"iam": iam(HOST)}, new),
+            Door("bury", "/v1/host/teams/acme", {"iam": iam(HOST)}),
         )
         return {door.name: door for door in every}
 

@@ -14,6 +14,7 @@ from strongroom.domain import identifiers
 from tests.requirements import requirement
 from tests.unit.attacks.doors import (
     OF_EVERYBODY,
+    OF_HOSTS,
     OF_PEOPLE,
     ROUTE_NAMES,
     WITH_A_BODY,
@@ -160,7 +161,7 @@ OWN_THINGS: tuple[str, ...] = (
     "enabled",
 )
 OWN_THINGS += ("installation", "authorized_by", "redirect_uri", "token_endpoint", "scopes", "User", "__proto__", "")
-SOMETIMES_NAMED = {"install": {"scopes"}}
+SOMETIMES_NAMED = {"install": {"scopes"}, "change": {"scopes", "enabled"}}
 
 
 @requirement("attack:D14")
@@ -434,7 +435,7 @@ def test_no_refusal_shows_anything_of_another_team(name: str) -> None:
             event["pathParameters"][parameter] = wanted
     if "authorization" in event["pathParameters"]:
         event["pathParameters"]["authorization"] = stage.foreign_begun.id
-    if name in {"members", "satellites"}:
+    if name in OF_HOSTS:
         event["requestContext"]["authorizer"]["iam"]["callerId"] = "AROALOCALSTRANGER001:x"
     if name == "describe":
         [client] = [

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from strongroom.domain import keys
 from strongroom.flows import begin as beginning
 from strongroom.flows import reads
 from tests.requirements import requirement
-from tests.unit.attacks.endings import disable
+from tests.unit.attacks.endings import disable, uninstall
 from tests.weakened import weakened
 from tests.world import Answered, World
 
@@ -37,9 +36,7 @@ FOREIGN = {
 def two_teams() -> tuple[World, dict[str, str]]:
     world = World()
     ids = {"acme": world.install(), "rivals": world.install("mallory", "rivals"), "gone": world.install(name="Gone")}
-    kept = world.table.snapshot()
-    kept.pop(keys.installation("acme", ids["gone"]))
-    world.table.restore(kept)
+    uninstall(world, ids["gone"])
     world.put_member("acme", "carol", None)
     return world, ids
 

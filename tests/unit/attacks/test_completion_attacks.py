@@ -165,7 +165,7 @@ def test_a_code_is_not_sent_when_too_little_time_is_left_to_store_what_it_brings
 @requirement("invariant:I8")
 def test_control_without_the_look_at_the_time_left_the_code_is_sent() -> None:
     world, _, mine = keys_take(10)
-    with weakened(redeeming.redeem, "ports.clock.now() + ready.request.within + COMMIT > until", "False"):
+    with weakened(redeeming.redeem, "ports.clock.now() + within + COMMIT > until", "False"):
         world.complete("bob", mine)
     assert len(exchanges(world)) == 1
 

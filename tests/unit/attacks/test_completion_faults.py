@@ -23,6 +23,7 @@ from tests.unit.attacks.scenes import (
     state_of,
     while_the_code_is_redeemed,
 )
+from tests.unit.cutting import revocations
 from tests.weakened import weakened
 from tests.world import Begun, Consented, World
 
@@ -148,7 +149,7 @@ def test_a_refusal_whose_write_is_not_answered_is_repeated_and_the_tokens_are_re
     faults = [StoreUnavailable()]
 
     def hook(writes: Any) -> None:
-        if faults and any(isinstance(write, Put) and write.item.get("kind") == "chore" for write in writes):
+        if faults and any(isinstance(write, Put) and write.item.get("work") == "revoke" for write in writes):
             raise faults.pop()
 
     while_the_code_is_redeemed(world, lambda: world.put_member("acme", "bob", None))
@@ -156,7 +157,7 @@ def test_a_refusal_whose_write_is_not_answered_is_repeated_and_the_tokens_are_re
     refused = world.complete("bob", mine)
     assert (refused.status, refused.json["error"]) == (400, "no_longer_member")
     assert state_of(world, mine.id) == "failed"
-    assert len(rows(world, "chore")) == 1
+    assert len(revocations(world)) == 1
     world.tick()
     assert [grant.alive for grant in world.provider.grants] == [False]
 

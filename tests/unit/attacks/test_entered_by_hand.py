@@ -212,7 +212,7 @@ def test_a_draft_that_was_used_cannot_change_the_client_behind_an_installation()
 def test_control_without_the_condition_a_second_use_replaces_the_client() -> None:
     world = World()
     installation = installed(world, a_client())
-    with weakened(entering.checked, "require=Missing()", "require=None"):
+    with weakened(entering._row_of, "require=Missing()", "require=None"):
         assert installs(world, a_client(client={"client_id": "another"}), name="Again").status == 201
     assert asked(begins(world, installation))["client_id"] == ["another"]
 

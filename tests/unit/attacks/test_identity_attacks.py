@@ -295,7 +295,10 @@ def test_the_part_for_people_and_the_part_for_roles_do_not_stand_in_for_each_oth
 
 # D8 and D9: what an admin may not
 
-PERSONAL = ("authorize", "complete", "show", "see", "timeline", "records", "list", "revoke", "install", "probe")
+PERSONAL = (
+    *("authorize", "complete", "show", "see", "timeline", "records", "list", "counts"),
+    *("revoke", "install", "probe"),
+)
 
 
 @requirement("attack:D8")
@@ -308,6 +311,17 @@ def test_no_answer_to_a_signed_in_person_holds_a_token_whoever_asks(user: str) -
     assert len(tokens) >= 6
     assert not [token for token in tokens if token in shown]
     assert "access_token" not in shown
+
+
+@requirement("attack:D8")
+@pytest.mark.parametrize("name", OF_HOSTS)
+def test_no_answer_to_a_host_holds_a_token_a_secret_or_an_account_of_a_provider(name: str) -> None:
+    stage = Stage()
+    stage.world.connect("carol", stage.installation, account="account-of-carol")
+    answer = stage.by(name, {"iam": iam(HOST)})
+    tokens = [secret for grant in stage.world.provider.grants for secret in (grant.access, grant.refresh)]
+    assert answer.status == 200
+    assert not [word for word in (*tokens, "account-of-carol", "access_token", "sealed") if word in answer.text]
 
 
 @requirement("attack:D8")

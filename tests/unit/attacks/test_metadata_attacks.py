@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from strongroom.domain import authorization_request, discovery, server_metadata
+from strongroom.domain.table import Item, Key
 from tests.fakes.provider import serve_mcp
 from tests.requirements import requirement
 from tests.unit.attacks.scenes import parameters, rows
@@ -30,16 +31,20 @@ def begins(world: World, installation: str) -> Answered:
     return world.as_user("bob", "POST", f"/v1/teams/acme/installations/{installation}/authorize", {})
 
 
+def but_for_quotas(world: World) -> dict[Key, Item]:
+    return {key: row for key, row in world.table.snapshot().items() if row.get("kind") != "quota"}
+
+
 def refused(world: World, code: str) -> Answered:
     """Bob begins in vain: only metadata was read, nothing was stored, and there is no link to open."""
     installation = world.install()
-    before, asked = world.table.snapshot(), len(world.egress.sent)
+    before, asked = but_for_quotas(world), len(world.egress.sent)
     answer = begins(world, installation)
     assert (answer.status, answer.json["error"]) == (422, code)
     sent = world.egress.sent[asked:]
     assert all(request.url == MCP_URL or "/.well-known/" in request.url for request in sent)
     assert all(request.body is None for request in sent if request.url != MCP_URL)
-    assert world.table.snapshot() == before
+    assert but_for_quotas(world) == before
     assert "authorization_url" not in answer.text
     return answer
 

@@ -93,6 +93,7 @@ def test_ever_new_scopes_do_not_take_a_client_from_who_has_one() -> None:
     for number in range(15):
         trap_wants(world, f"scope-{number}")
         world.begin("bob", trap)
+        world.clock.advance(10)
     assert parameters(world.begin("carol", honest).url)["client_id"] == first
 
 

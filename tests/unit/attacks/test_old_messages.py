@@ -14,6 +14,7 @@ from strongroom.domain.rescue import RenewalResult
 from strongroom.flows import authority, reject, work
 from tests.requirements import requirement
 from tests.unit.attacks.scenes import authorization, rows
+from tests.unit.cutting import revocations
 from tests.unit.races.deliveries import give, sweep
 from tests.unit.renewals import Scene, connected, heals, queue, refuses_tokens
 from tests.weakened import weakened
@@ -43,7 +44,7 @@ class Returned(Scene):
 
     def to_be_revoked(self) -> set[str]:
         """The grants whose revocation is still to be made."""
-        return {str(row["grant"]) for row in rows(self.world, "chore") if row["state"] == "open"}
+        return {str(row["grant"]) for row in revocations(self.world) if row["state"] == "open"}
 
 
 def came_back(days: float = 0) -> Returned:

@@ -13,6 +13,7 @@ from strongroom.flows import authority, look_up, reads, work
 from tests.fakes.provider_faults import FAULTS, switch_on
 from tests.requirements import requirement
 from tests.unit.attacks.endings import change_what_it_is, delete_the_team, leave, uninstall
+from tests.unit.cutting import drained
 from tests.unit.faults.watching import KINDS, TICK, due
 from tests.unit.renewals import Behaviour, Killed, Scene, after_rotating, before_answering, connected, rows
 from tests.weakened import weakened
@@ -157,7 +158,8 @@ def test_what_is_cut_during_a_renewal_gives_nobody_a_token_and_is_not_renewed_ag
 @requirement("fault:F29")
 def test_control_who_does_not_compare_the_standing_gives_a_token_for_what_the_installation_was() -> None:
     scene = due("strict")
-    scene.provider_does(before_answering(scene.world, lambda: change_what_it_is(scene.world, scene.installation)))
+    changes = [lambda: change_what_it_is(scene.world, scene.installation), lambda: drained(scene.world)]
+    scene.provider_does(before_answering(scene.world, *changes))
     scene.begins("schedule")
     with weakened(
         lookup.decide, "reason = person_must_act(connection, expected, int(now), restored_at)", "reason = None"

@@ -11,6 +11,7 @@ from strongroom.domain.connection import Owner
 from strongroom.domain.errors import QueueUnavailable
 from tests.unit.attacks.endings import alter
 from tests.unit.attacks.scenes import given_to_the_browser
+from tests.unit.cutting import rebind
 from tests.unit.races.deliveries import hand_over, tick
 from tests.unit.races.expectations import UNKNOWN, Consent
 from tests.unit.races.ground import USERS, Ground, Troubles
@@ -201,9 +202,8 @@ class Everything(Ground):
     # -- admins, whose routes are still to come
 
     def change(self) -> None:
-        """The first installation becomes another: a new binding."""
-        self.bindings += 1
-        alter(self, self.places[0], binding=f"{self.bindings:020}")
+        """The first installation becomes another: a new binding, and what hung on the old one is cut."""
+        rebind(self, self.places[0])
         self.known.changed(self.places[0])
 
     def enable(self, enabled: bool) -> None:

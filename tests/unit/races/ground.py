@@ -34,7 +34,7 @@ class Ground(Stepped):
         self.known = Expectations(frozenset(self.places[1:]), member=dict.fromkeys(USERS, True))
         self.versions: dict[str, str] = {}
         self.disabled = False
-        self.consented, self.bindings, self.depth = 0, 0, 0
+        self.consented, self.depth = 0, 0
         self.subject = (USERS[0], self.places[0])
 
     def _see_all(self, kind: Kind) -> None:

@@ -17,6 +17,7 @@ from strongroom.flows import authority, work
 from strongroom.flows.messages import chore_message
 from tests.requirements import requirement
 from tests.unit.attacks.scenes import account_behind
+from tests.unit.cutting import revocations
 from tests.unit.races.deliveries import bodies, give
 from tests.unit.races.moments import alive, come_to_rest, not_revoked, on_rescue
 from tests.unit.races.steps import Deed, Stepped
@@ -141,7 +142,7 @@ def test_when_all_is_done_only_the_new_grant_is_left_and_after_a_revoke_none(thi
         scene.arrive()
         come_to_rest(scene.world)
     assert scene.works()
-    assert {str(row["why"]) for row in rows(scene.world, "chore")} <= REPLACED
+    assert {str(row["why"]) for row in revocations(scene.world)} <= REPLACED
     scene.world.revoke("bob", scene.installation)
     come_to_rest(scene.world)
     assert alive(scene.world) == []

@@ -1,7 +1,4 @@
-"""A membership or an installation ends at some step of an authorization or of a renewal: what comes of it is for nobody.
-
-What ends an installation has no route yet; its row is changed as an admin's routes will.
-"""
+"""A membership or an installation ends at some step of an authorization or of a renewal: what comes of it is for nobody."""
 
 from __future__ import annotations
 
@@ -10,18 +7,25 @@ from collections.abc import Callable
 import pytest
 
 from strongroom.domain import status
-from strongroom.flows import authority
+from strongroom.flows import authority, change
 from tests.requirements import requirement
 from tests.unit.attacks.endings import (
-    EACH_ENDING,
+    ADMISSION,
+    BINDING,
+    BOUND,
+    ENDINGS,
     Ending,
-    alter,
     change_what_it_is,
     delete_the_team,
     disable,
+    disable_and_enable,
+    enable,
     leave,
     leave_and_come_back,
     revoke,
+    revoke_for_all,
+    switch_the_mode,
+    switch_there_and_back,
     uninstall,
 )
 from tests.unit.attacks.scenes import account_behind, given_to_the_browser
@@ -45,6 +49,7 @@ from tests.unit.races.steps import Stepped
 from tests.unit.renewals import Scene
 from tests.weakened import weakened
 
+FOR_GOOD = [ending for ending, _ in ENDINGS if ending is not disable_and_enable]
 EACH_WAY = pytest.mark.parametrize("renewing", WAYS.values(), ids=WAYS.keys())
 A_FEW = 3
 
@@ -87,10 +92,10 @@ def assert_for_nobody(world: Stepped) -> None:
 @requirement("attack:E4")
 @requirement("invariant:I2")
 @requirement("invariant:I9")
-@EACH_ENDING
+@pytest.mark.parametrize("ending", FOR_GOOD)
 @pytest.mark.parametrize("finishing", [consented, rescued])
 def test_what_ends_at_any_step_of_an_authorization_makes_it_one_for_nobody(
-    finishing: Callable[[Ending], Race], ending: Ending, why: str
+    finishing: Callable[[Ending], Race], ending: Ending
 ) -> None:
     assert at_each_step(lambda: finishing(ending), assert_for_nobody) >= A_FEW
 
@@ -153,14 +158,42 @@ def test_control_without_the_epoch_at_the_write_tokens_are_stored_for_one_who_le
 def test_control_without_the_binding_at_the_write_tokens_are_stored_for_another_installation(
     finishing: Callable[[Ending], Race],
 ) -> None:
-    bindings = "reads.installation.binding != authorization.standing.binding"
-    condition = 'Is("binding", authorization.standing.binding)'
     assert not stored_although_it_ended_first(finishing(change_what_it_is))
     with (
-        weakened(authority.lacks_authority, bindings, "False"),
-        weakened(authority.authority_checks, condition, 'Is("enabled", True)'),
+        weakened(authority.lacks_authority, BINDING + ADMISSION, ""),
+        weakened(authority.authority_checks, BOUND, "()"),
     ):
         assert stored_although_it_ended_first(finishing(change_what_it_is))
+
+
+@requirement("attack:E4")
+@requirement("invariant:I9")
+@pytest.mark.parametrize("finishing", [consented, rescued])
+def test_disabling_and_enabling_at_any_step_leaves_what_was_stored_before_and_nothing_else(
+    finishing: Callable[[Ending], Race],
+) -> None:
+    def check(world: Stepped) -> None:
+        stored = tokens_are_stored(world)
+        assert serves(world) == stored
+        come_to_rest(world)
+        assert serves(world) == stored
+        assert stored or (alive(world), not_revoked(world)) == ([], set())
+
+    assert at_each_step(lambda: finishing(disable_and_enable), check) >= A_FEW
+    assert not stored_although_it_ended_first(finishing(disable_and_enable))
+
+
+@requirement("attack:E4")
+@requirement("invariant:I9")
+@pytest.mark.parametrize("finishing", [consented, rescued])
+def test_control_without_the_admission_what_was_disabled_in_between_connects(
+    finishing: Callable[[Ending], Race],
+) -> None:
+    with (
+        weakened(authority.lacks_authority, ADMISSION, ""),
+        weakened(authority.authority_checks, ', Is("admission", authorization.admission)', ","),
+    ):
+        assert stored_although_it_ended_first(finishing(disable_and_enable))
 
 
 # -- E4: while a renewal is under way
@@ -171,9 +204,13 @@ def renewing_until(ending: Ending, renewing: Prepared) -> Race:
     return world, lambda: ending(world, scene.installation), renewing(scene)
 
 
+OF_AN_INSTALLATION = [change_what_it_is, switch_the_mode, switch_there_and_back, revoke_for_all, uninstall]
+OF_A_CONNECTION = [*OF_AN_INSTALLATION, disable, delete_the_team, leave, leave_and_come_back]
+
+
 @requirement("attack:E4")
 @requirement("invariant:I2")
-@pytest.mark.parametrize("ending", [change_what_it_is, disable, uninstall, delete_the_team, leave, leave_and_come_back])
+@pytest.mark.parametrize("ending", OF_A_CONNECTION)
 @pytest.mark.parametrize("renewing", [by_the_schedule, by_a_look_up])
 def test_what_ends_at_any_step_of_a_renewal_makes_it_one_for_nobody(renewing: Prepared, ending: Ending) -> None:
     def check(world: Stepped) -> None:
@@ -182,6 +219,30 @@ def test_what_ends_at_any_step_of_a_renewal_makes_it_one_for_nobody(renewing: Pr
         assert world.look_up("bob", world.installed[0]).status in (404, 409)
 
     assert at_each_step(lambda: renewing_until(ending, renewing), check) > 0
+
+
+@requirement("attack:E4")
+@requirement("invariant:I14")
+@EACH_WAY
+@pytest.mark.parametrize("ending", OF_AN_INSTALLATION)
+def test_the_newest_tokens_of_a_renewal_that_overlaps_the_end_are_ended_at_the_provider(
+    ending: Ending, renewing: Prepared
+) -> None:
+    def check(world: Stepped) -> None:
+        come_to_rest(world)
+        assert not tokens_are_stored(world)
+        assert (alive(world), not_revoked(world)) == ([], set())
+
+    assert at_each_step(lambda: renewing_until(ending, renewing), check) > 0
+
+
+@requirement("attack:E4")
+def test_control_without_the_chore_of_the_cut_the_newest_tokens_live_on() -> None:
+    with weakened(change._writes, "if what.rebinds", "if not what.rebinds"):
+        world, deed, operation = renewing_until(change_what_it_is, by_the_schedule)
+        assert world.while_at(1, deed, operation)
+    come_to_rest(world)
+    assert alive(world) == ["bob"]
 
 
 @requirement("attack:E4")
@@ -201,7 +262,7 @@ def test_a_revoke_finds_the_newest_tokens_in_the_row_that_nobody_can_read(renewi
 @EACH_WAY
 def test_an_installation_that_was_disabled_at_any_step_goes_on_when_it_is_enabled_again(renewing: Prepared) -> None:
     def check(world: Stepped) -> None:
-        alter(world, world.installed[0], enabled=True)
+        enable(world, world.installed[0])
         assert Scene(world, world.installed[0]).works()
 
     assert at_each_step(lambda: renewing_until(disable, renewing), check) > 0

@@ -20,6 +20,7 @@ from tests.fakes.table import FakeTable
 
 OF_THE_PROVIDER = frozenset({"refused", "lost_response"})
 OF_THE_PERSON = frozenset({"revoked", "denied"})
+OF_A_CUT = frozenset({"installation_changed"})
 FORGOTTEN = frozenset({"kept_for_other", "unreachable", "unsupported", "refused_by_provider"})
 
 
@@ -44,19 +45,36 @@ class Witness:
         """The token behind a ciphertext."""
         return self.texts[Envelope.parse(sealed).box.salt] if isinstance(sealed, bytes) else None
 
-    def stored(self, table: SeeingTable, key: Key, old: Row | None, new: Row | None) -> None:
+    def stored(self, table: SeeingTable, key: Key, old: Row | None, new: Row | None, beside: Sequence[Row]) -> None:
+        """See one row change; `beside` is what else was written in the same commit."""
         kind = (new or old or {}).get("kind")
         if kind == "connection":
-            self._check(new is not None, "I7: a connection was deleted")
-            self._of_version(key, old or {}, new or {})
-            self._of_reason(old or {}, new or {})
-            self._of_authority(table, old or {}, new or {})
+            self._of_what_is_taken_away(old or {}, new or {}, beside)
+        if kind == "connection" and new is None:
+            self._of_a_deletion(table, key, old or {})
+        elif kind == "connection" and new is not None:
+            self._of_version(key, old or {}, new)
+            self._of_reason(table, old or {}, new)
+            self._of_authority(table, old or {}, new)
         if kind == "chore" and new is not None and new.get("outcome") in FORGOTTEN:
             self.forgotten.add(self.opened((old or {}).get("refresh")) or "")
 
     def _check(self, holds: bool, what: str) -> None:
         if not holds:
             self.broken.append(what)
+
+    def _of_what_is_taken_away(self, old: Row, new: Row, beside: Sequence[Row]) -> None:
+        """I14: a grant leaves its row only for a chore that revokes it, in the same commit."""
+        grant = old.get("grant")
+        if "access" in old and grant != new.get("grant"):
+            chores = {row.get("grant") for row in beside if row.get("kind") == "chore"}
+            self._check(grant in chores, "I14: a grant left its row without a chore")
+
+    def _of_a_deletion(self, table: SeeingTable, key: Key, old: Row) -> None:
+        """I7: a connection is deleted only if the membership that it belongs to is over."""
+        owner = keys.parse_connection(key)
+        member = table.peek(keys.member(owner[0], owner[1])) if owner and owner[1] else {}
+        self._check(old.get("epoch") != member.get("epoch"), "I7: the connection of a member was deleted")
 
     def _of_version(self, key: Key, old: Row, new: Row) -> None:
         """I4: a version rises by one with its tokens; a grant that was replaced never returns."""
@@ -74,19 +92,23 @@ class Witness:
         )
         self._check(behind == before, "I4: tokens of another grant")
 
-    def _of_reason(self, old: Row, new: Row) -> None:
-        """I7: a person must act only for what a person did, or because the provider refused this very refresh token."""
+    def _of_reason(self, table: SeeingTable, old: Row, new: Row) -> None:
+        """I7: a person must act only for what a person did, an admin's change of the installation among it, or because the
+        provider refused this very refresh token."""
         reason = new.get("status_reason")
         if reason is None or (reason == old.get("status_reason") and new["grant"] == old.get("grant")):
             return
-        if reason in OF_THE_PROVIDER:
+        if reason in OF_A_CUT:
+            where = keys.installation(str(new["team"]), str(new["installation"]))
+            self._check(table.peek(where).get("binding") != new["binding"], "I7: a connection was cut that is none")
+        elif reason in OF_THE_PROVIDER:
             self._check(
                 self.opened(old.get("refresh")) in self.refused, f"I7: {reason}, and the provider refused nothing"
             )
         else:
             self._check(reason in OF_THE_PERSON, f"I7: {reason}")
         tokens = {name for name in ("access", "refresh") if new.get(name) != old.get(name)}
-        self._check(reason in OF_THE_PERSON or not tokens, "I7: a refusal took tokens away")
+        self._check(reason not in OF_THE_PROVIDER or not tokens, "I7: a refusal took tokens away")
 
     def _of_authority(self, table: SeeingTable, old: Row, new: Row) -> None:
         """I9: a new grant is stored under the epoch, role and binding of this moment."""
@@ -130,8 +152,9 @@ class SeeingTable(FakeTable):
     def _store(self, results: Sequence[tuple[Write, Row | None]]) -> None:
         changed = [(write.key, self._rows.get(write.key), row) for write, row in results]
         super()._store(results)
+        written = [row for _, row in results if row is not None]
         for key, old, new in changed:
-            self.witness.stored(self, key, old, new)
+            self.witness.stored(self, key, old, new, written)
 
 
 @dataclass

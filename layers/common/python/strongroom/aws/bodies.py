@@ -7,9 +7,12 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from strongroom.domain import injection
 from strongroom.domain.by_hand import MOST_PARAMETERS, WITH_SECRET, Entered, EnteredClient, EnteredMethod
 from strongroom.domain.catalog import Endpoints
+from strongroom.domain.change import Wanted
 from strongroom.domain.errors import InvalidRequest
+from strongroom.domain.injection_names import LONGEST_NAME
 from strongroom.domain.scope import MOST, are_few
 from strongroom.domain.secret import Secret
 
@@ -77,20 +80,92 @@ class ProviderBody(Body):
         )
 
 
+InjectedName = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+InjectedValue = Annotated[str, Field(min_length=1, max_length=injection.LONGEST_VALUE)]
+InjectedBy = Annotated[
+    dict[InjectedName, InjectedValue | None], Field(max_length=2 * injection.MOST_ENTRIES, repr=False)
+]
+
+
+class InjectBody(Body):
+    """Values by names; null takes an entry away, what is not named stays. What they may be, `domain.injection` says."""
+
+    headers: InjectedBy = {}
+    env: InjectedBy = {}
+
+    def wanted(self) -> injection.Wanted:
+        """Take the values out of what is easily printed."""
+        return injection.Wanted(_secrets(self.headers), _secrets(self.env))
+
+
+def _secrets(values: Mapping[str, str | None]) -> dict[str, Secret | None]:
+    return {name: Secret(value) if value is not None else None for name, value in values.items()}
+
+
 class InstallBody(Body):
+    """`url` is named in any case; it is null for a server that satellites start themselves."""
+
     name: Name
-    url: Url
+    url: Url | None
+    requires_oauth: bool | None = None
     sharing: Literal["per_user", "shared"] = "per_user"
     scopes: Annotated[list[ScopeToken], Field(max_length=MOST)] = []
     provider: ProviderBody | None = None
+    inject: InjectBody = InjectBody()
 
     @model_validator(mode="after")
     def _names_each_scope_once(self) -> InstallBody:
-        if len({*self.scopes}) < len(self.scopes):
-            raise ValueError("a scope is named twice")
-        if not are_few(self.scopes):
-            raise ValueError("the scopes are too long: every look-up reads them")
+        _check_scopes(self.scopes)
         return self
+
+
+_UNNAMED: Any = Field(default_factory=lambda: None)
+"""Of a member that may be left out and has no value then: `model_fields_set` tells that from a null."""
+
+
+class PatchBody(Body):
+    """What is not named stays as it is; only `url` and `provider` may be null, which says something of its own."""
+
+    name: Name = _UNNAMED
+    url: Url | None = _UNNAMED
+    sharing: Literal["per_user", "shared"] = _UNNAMED
+    enabled: bool = _UNNAMED
+    scopes: Annotated[list[ScopeToken], Field(max_length=MOST)] = _UNNAMED
+    requires_oauth: bool = _UNNAMED
+    provider: ProviderBody | None = _UNNAMED
+    inject: InjectBody = _UNNAMED
+
+    @model_validator(mode="after")
+    def _names_something(self) -> PatchBody:
+        if not self.model_fields_set:
+            raise ValueError("nothing is named that would be changed")
+        _check_scopes(self.scopes or [])
+        return self
+
+    def wanted(self) -> Wanted:
+        said: dict[str, Any] = {
+            **{name: getattr(self, name) for name in ("name", "url", "sharing", "enabled", "requires_oauth")},
+            "scopes": tuple(self.scopes or ()),
+            "provider": self.provider.entered() if self.provider else None,
+            "inject": self.inject.wanted() if self.inject else None,
+        }
+        named = self.model_fields_set
+        return Wanted(named=frozenset(named), **{name: said[name] for name in named})
+
+
+class NothingBody(Body):
+    """Of a request that says everything by its path."""
+
+
+def _check_scopes(scopes: list[str]) -> None:
+    if len({*scopes}) < len(scopes):
+        raise ValueError("a scope is named twice")
+    if not are_few(scopes):
+        raise ValueError("the scopes are too long: every look-up reads them")
+
+
+class ClientSecretBody(Body):
+    client_secret: Annotated[ClientSecret, Field(repr=False)]
 
 
 class AuthorizeBody(Body):

@@ -8,17 +8,21 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from strongroom.domain.authorization import Authorization, State
     from strongroom.domain.by_hand import ByHand
-    from strongroom.domain.status import Status
+    from strongroom.domain.counts import Counts
+    from strongroom.domain.found import Found
+    from strongroom.domain.installation import Installation
+    from strongroom.domain.secret_rotation import SecretState
+    from strongroom.domain.status import LastError, Status
     from strongroom.flows.begin import Begun
-    from strongroom.flows.installed import Listed
+    from strongroom.flows.installed import Listed, Listing
     from strongroom.flows.look_up import Released
 
 
 def released(token: Released) -> dict[str, Any]:
-    """The one answer that holds a token: to a satellite."""
+    """The one answer that holds a token, or what else is secret and injected: to a satellite."""
     return {
-        "access_token": token.access_token.reveal(),
-        "token_type": "Bearer",
+        "access_token": token.access_token.reveal() if token.access_token is not None else None,
+        "token_type": "Bearer" if token.access_token is not None else None,
         "expires_at": token.expires_at,
         "expiry": token.expiry,
         "scopes": list(token.scopes),
@@ -26,11 +30,12 @@ def released(token: Released) -> dict[str, Any]:
         "cache_until": token.cache_until,
         "url": token.url,
         "headers": {name: value.reveal() for name, value in token.headers.items()},
-        "env": {},
+        "env": {name: value.reveal() for name, value in token.env.items()},
     }
 
 
 def status_of(status: Status) -> dict[str, Any]:
+    by = status.authorized_by
     return {
         "status": status.status,
         "reason": status.reason,
@@ -41,7 +46,42 @@ def status_of(status: Status) -> dict[str, Any]:
         "scopes": list(status.scopes),
         "missing_scopes": list(status.missing_scopes),
         "consent_ends_at": status.consent_ends_at,
+        "last_success_at": status.last_success_at,
+        "last_error": error_of(status.last_error),
+        "authorized_by": {"user": by.user, "left_at": by.left_at} if by else None,
     }
+
+
+def error_of(error: LastError | None) -> dict[str, Any] | None:
+    """Our code, our sentence, and since when. Nothing that a provider said."""
+    if error is None:
+        return None
+    from strongroom.domain.timeline_words import words_of_error  # a look-up has no use for it
+
+    return {"code": error.code, "text": words_of_error(error.code), "at": error.at}
+
+
+def counts_of(counted: Counts) -> dict[str, Any]:
+    """How an installation stands with everybody. Nobody is in it: numbers and codes alone."""
+    return {
+        "members": counted.members,
+        "connected": counted.connected,
+        "not_connected": dict(counted.not_connected),
+        "complete": counted.complete,
+        "last_success_at": counted.last_success_at,
+        "last_error": error_of(counted.last_error),
+    }
+
+
+def secret_state(state: SecretState) -> dict[str, Any]:
+    return {"rotated_at": state.rotated_at, "previous_until": state.previous_until}
+
+
+def secret_of(entry: Listed) -> dict[str, Any]:
+    """What admins see of a client's secret; others see nothing of it."""
+    if not entry.to_admin:
+        return {}
+    return {"client_secret": {"set": True, **secret_state(entry.secret)} if entry.secret is not None else None}
 
 
 def provider_of(entered: ByHand) -> dict[str, Any]:
@@ -52,8 +92,32 @@ def provider_of(entered: ByHand) -> dict[str, Any]:
         "token_host": entered.token_host,
         "client_id": entered.client_id,
         **added_by(entered),
+        "registration": "by_hand",
+        "scopes": [],
         "entered": True,
     }
+
+
+def found_of(found: Found) -> dict[str, Any]:
+    """What was found out about the provider, in the same shape: `scopes` are those that the server asks for."""
+    return {
+        "issuer": found.issuer,
+        "authorization_host": found.authorization_host,
+        "token_host": found.token_host,
+        "client_id": None,
+        **added_by(None),
+        "registration": found.way,
+        "scopes": list(found.scopes),
+        "entered": False,
+    }
+
+
+def provider_shown(entry: Listed) -> dict[str, Any] | None:
+    """What an admin has entered comes before what was found."""
+    entered, found = entry.provider, entry.found
+    if entered is not None:
+        return {**provider_of(entered), **secret_of(entry)}
+    return {**found_of(found), **secret_of(entry)} if found is not None else None
 
 
 def added_by(entered: ByHand | None) -> dict[str, Any]:
@@ -64,17 +128,35 @@ def added_by(entered: ByHand | None) -> dict[str, Any]:
     }
 
 
+def injects(installation: Installation) -> list[dict[str, Any]]:
+    """What everybody may know of what satellites inject."""
+    from strongroom.domain.injection_row import sealed_in  # a look-up seldom has a use for it
+
+    sealed = sealed_in(installation)
+    return [{**name.to_value()} for name in sealed.names] if sealed is not None else []
+
+
 def listed(entry: Listed) -> dict[str, Any]:
-    one, entered = entry.installation, entry.provider
+    one = entry.installation
     return {
         "installation": one.id,
         "name": one.name,
         "url": one.url,
         "sharing": one.sharing,
         "enabled": one.enabled,
+        "revision": one.revision,
         "scopes": list(one.scopes),
-        "provider": provider_of(entered) if entered else None,
-        "connection": status_of(entry.status),
+        "requires_oauth": one.requires_oauth,
+        "provider": provider_shown(entry),
+        "injects": injects(one),
+        "connection": status_of(entry.connection) if entry.connection else None,
+    }
+
+
+def listing_shown(page: Listing) -> dict[str, Any]:
+    return {
+        "installations": [listed(entry) for entry in page.entries],
+        "next": page.next.text if page.next else None,
     }
 
 

@@ -38,13 +38,14 @@ def timeline_shown(timeline: Timeline, now: int) -> dict[str, Any]:
     """To whoever the connection serves."""
     return {
         "installation": timeline.installation.id,
-        "now": _now(timeline.status, timeline.connection),
+        "now": None if timeline.needs_nobody else _now(timeline.status, timeline.connection),
         "trouble": _trouble(timeline.trouble, now) if timeline.trouble else None,
         "events": [_event(told, timeline.reader) for told in timeline.events],
     }
 
 
 def _now(status: Status, connection: Connection | None) -> dict[str, Any]:
+    by = status.authorized_by
     serves = connection is not None and status.status in ("connected", "expired")
     tokens = connection.tokens if connection is not None and serves else None
     due = connection.renewal.due_at if connection is not None and serves else 0
@@ -56,6 +57,7 @@ def _now(status: Status, connection: Connection | None) -> dict[str, Any]:
         "renewed_at": tokens.obtained_at if tokens else None,
         "renews_at": due or None,
         "consent_ends_at": status.consent_ends_at,
+        "authorized_by": {"user": by.user, "left_at": by.left_at} if by else None,
         "text": words_of_status(status),
     }
 
@@ -70,7 +72,7 @@ def _trouble(trouble: Trouble, now: int) -> dict[str, Any]:
     }
 
 
-def _event(told: Told, reader: Member) -> dict[str, Any]:
+def _event(told: Told, reader: Member | None) -> dict[str, Any]:
     return {
         "event": told.event,
         "at": told.at,
@@ -87,7 +89,7 @@ def _text(told: Told) -> str:
 
 
 def records_shown(records: Records) -> dict[str, Any]:
-    """To an admin of the team."""
+    """To an admin of the team, or to its host."""
     return {
         "records": [
             {

@@ -45,7 +45,7 @@ class Authorization:
     destination: Destination
     redirect_uri: str
     authorization_host: str
-    mcp_url: str
+    mcp_url: str | None
     scopes: tuple[str, ...]
     iss_supported: bool
     iss_required: bool
@@ -83,8 +83,8 @@ class Authorization:
         return self.id
 
     @property
-    def mcp_host(self) -> str:
-        return urlsplit(self.mcp_url).netloc
+    def mcp_host(self) -> str | None:
+        return urlsplit(self.mcp_url).netloc if self.mcp_url is not None else None
 
     def place(self, field: str) -> Place:
         """What the verifier and the code are sealed to: where they may be sent, and whose connection they may make."""
@@ -130,7 +130,7 @@ class Authorization:
             destination=Destination.from_item(item),
             redirect_uri=str(item["redirect_uri"]),
             authorization_host=str(item["authorization_host"]),
-            mcp_url=str(item["mcp_url"]),
+            mcp_url=optional_text(item, "mcp_url"),
             scopes=texts(item, "scopes"),
             iss_supported=bool(item["iss_supported"]),
             iss_required=bool(item["iss_required"]),

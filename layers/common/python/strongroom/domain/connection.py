@@ -229,7 +229,8 @@ class Connection:
     """One row. `reason` says why a person has to act, None that nobody has to. `tokens` None: there is nothing to give.
     `begun_at` is when the authorization that gave it began: no older one may replace it. `revocation` is a random id, new
     with every revoke: an authorization that was begun under another one cannot be completed. `challenged` are the scopes
-    that the MCP server has asked for since the person consented."""
+    that the MCP server has asked for since the person consented. `authorizer_left_at`: when whoever authorized a shared one
+    left the team; it ends with the next completed authorization."""
 
     owner: Owner
     version: Version
@@ -246,6 +247,7 @@ class Connection:
     rejected: tuple[tuple[str, int], ...] = ()
     challenged: tuple[str, ...] = ()
     renewal: Renewal = Renewal()
+    authorizer_left_at: int | None = None
 
     @property
     def key(self) -> Key:
@@ -291,6 +293,7 @@ class Connection:
             rejected=_rejections(item.get("rejected")),
             challenged=texts(item, "challenged_scopes"),
             renewal=Renewal.from_item(item),
+            authorizer_left_at=optional_number(item, "authorizer_left_at"),
         )
 
     def to_item(self, due: Mapping[str, Value] | None = None) -> Item:
@@ -312,6 +315,7 @@ class Connection:
             "begun_at": self.begun_at,
             "revocation": self.revocation,
             "last_used_at": self.last_used_at,
+            "authorizer_left_at": self.authorizer_left_at,
             "g1pk": f"{keys.installation(self.owner.team, self.owner.installation).pk}#C",
             "g1sk": f"{self.owner.installation}#{self.key.pk}",
         }

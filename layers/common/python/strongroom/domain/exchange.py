@@ -125,6 +125,15 @@ def is_unanswered(outcome: Outcome) -> bool:
             return False
 
 
+def is_client_unknown(answer: Answer, reading: Reading = PLAIN) -> bool:
+    """Whether the provider says that it could not authenticate us, in a definite answer (RFC 6749 §5.2, RFC 7009 §2.2.1).
+
+    Then nothing else in the request was looked at: what it carried is not spent. `unauthorized_client` is not such an
+    answer, since it is given to a client that was authenticated.
+    """
+    return judge_token_answer(answer, 0, reading) == ClientRejected("invalid_client")
+
+
 def _judge_error(answer: Reply, reading: Reading) -> Outcome:
     error = _object(answer).get("error")
     if answer.status in {400, 401}:

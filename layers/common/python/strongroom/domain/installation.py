@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from strongroom.domain import keys
-from strongroom.domain.rows import optional_number, texts
+from strongroom.domain.rows import optional_number, optional_text, texts
 from strongroom.domain.secret import Secret
 from strongroom.domain.table import Item, Value
 
@@ -25,6 +25,8 @@ class Installation:
     `admission` is renewed whenever authorizations that are under way have to end: an authorization that was begun under
     another one cannot be completed. `revision` counts the changes of this row, for `If-Match`.
 
+    `url` None: satellites start the server themselves (MCP's stdio transport), and nothing is ever asked of it.
+
     `requires_oauth` None: nobody could say yet. `found`: what was last found out about the provider, in the shape of
     `domain.found`. `injected`: what satellites add to requests or to the environment, in the shape of `domain.injection`.
 
@@ -35,7 +37,7 @@ class Installation:
     id: str
     team: str
     name: str
-    url: str
+    url: str | None
     sharing: Sharing
     binding: str
     enabled: bool
@@ -55,7 +57,7 @@ class Installation:
             id=str(item["installation"]),
             team=str(item["team"]),
             name=str(item["name"]),
-            url=str(item["url"]),
+            url=optional_text(item, "url"),
             sharing="shared" if item["sharing"] == "shared" else "per_user",
             binding=str(item["binding"]),
             enabled=bool(item["enabled"]),
@@ -79,7 +81,7 @@ class Installation:
             "team": self.team,
             "installation": self.id,
             "name": self.name,
-            "url": self.url,
+            **({"url": self.url} if self.url is not None else {}),
             "sharing": self.sharing,
             "binding": self.binding,
             "enabled": self.enabled,
@@ -95,12 +97,13 @@ class Installation:
         }
 
     @property
-    def mcp_host(self) -> str:
-        return urlsplit(self.url).netloc
+    def mcp_host(self) -> str | None:
+        return urlsplit(self.url).netloc if self.url is not None else None
 
-    def injected_headers(self, access_token: Secret) -> dict[str, Secret]:
-        """What the satellite adds to requests to the MCP server (RFC 6750 §2.1)."""
-        return {"Authorization": Secret(f"Bearer {access_token.reveal()}")}
+
+def usual_headers(access_token: Secret) -> dict[str, Secret]:
+    """What the satellite adds to requests to the MCP server if nobody wants it otherwise (RFC 6750 §2.1)."""
+    return {"Authorization": Secret(f"Bearer {access_token.reveal()}")}
 
 
 def _part(item: Item, name: str) -> Mapping[str, Value] | None:

@@ -8,12 +8,13 @@ registered dynamically: another can be had.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
 from strongroom.domain import keys
 from strongroom.domain.policy import DAY, Policy
 from strongroom.domain.provider import Provider, ProviderClient
+from strongroom.domain.secret_rotation import Rotation
 from strongroom.domain.table import Change, Is, Key, Lacks, every
 
 Source: TypeAlias = Literal["metadata_document", "registered", "by_hand"]
@@ -30,6 +31,7 @@ class KeptClient:
 
     `scopes` are those that it was registered for. `unnamed`: the provider took it only without them. `rejected_at`: when the
     provider said `invalid_client`, if nothing that was asked for later has succeeded. Times are seconds since the epoch.
+    `rotation`: the last of its secret, if an admin has entered another one.
     """
 
     client: ProviderClient
@@ -40,10 +42,16 @@ class KeptClient:
     unnamed: bool = False
     registered_at: int = 0
     rejected_at: int | None = None
+    rotation: Rotation | None = None
 
     @property
     def key(self) -> Key:
         return keys.provider_client(self.client.provider_key, self.client.generation)
+
+    def before(self, now: float) -> ProviderClient | None:
+        """The same client with its previous secret, while that is tried."""
+        secret = self.rotation.tried(now) if self.rotation is not None else None
+        return replace(self.client, client_secret=secret) if secret is not None else None
 
     def serves(self, scopes: Iterable[str], redirect_uri: str, now: int) -> bool:
         """Whether a new authorization can use it: it lives on for a while, under the present redirect URI, and was
@@ -74,11 +82,11 @@ class KeptClient:
         as_read = every(Is("state", "live"), Is("rejected_at", self.rejected_at))
         return Change(self.key, as_read, put={"state": "retired", "retired_at": now})
 
-    def after_success(self) -> Change | None:
+    def after_success(self, now: float) -> Change | None:
         """What is written when the provider knows us after all: the first rejection is forgotten, and so is a retirement
-        that somebody else has written since this success was asked for."""
+        that somebody else has written since this success was asked for. Or what it says about a rotated secret."""
         if self.rejected_at is None:
-            return None
+            return self.rotation.after_success(self.key, now) if self.rotation is not None else None
         as_read = every(Is("rejected_at", self.rejected_at))
         return Change(self.key, as_read, put={"state": "live"}, drop=("rejected_at", "retired_at"))
 

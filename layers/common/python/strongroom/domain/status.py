@@ -14,13 +14,32 @@ Name: TypeAlias = Literal["connected", "expired", "auth_required", "not_connecte
 Next: TypeAlias = Literal["connect", "reconnect", "wait", "none"]
 REJECTIONS_COUNT_FOR = 900
 MOST_REJECTIONS = 4
+FAULTS = frozenset({"refused", "lost_response", "client_replaced", "rejected", "restored"})
+"""The reasons that came of an error. The others are what somebody did, or the end of a token that nothing renews."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastError:
+    """What does not work, by a stable code of ours, and since when (epoch seconds)."""
+
+    code: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizedBy:
+    """Who connected what the whole team uses. `left_at`: when that person left the team; None: is a member."""
+
+    user: str
+    left_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """`since` is 0 when nothing ever happened. `next` is what the person can do: connect, reconnect, wait or nothing.
     `expiry` is what is known of the token's end; None if there is no token to speak of. `consent_ends_at`: when renewing
-    ends, as things stand; None: nobody has said."""
+    ends, as things stand; None: nobody has said. `last_success_at`: when tokens were last obtained. `last_error` ends with
+    the next success. `disabled`: an admin has disabled the installation, and nobody can do anything about the connection."""
 
     status: Name
     reason: str | None
@@ -31,6 +50,10 @@ class Status:
     scopes: tuple[str, ...] = ()
     missing_scopes: tuple[str, ...] = ()
     consent_ends_at: int | None = None
+    last_success_at: int | None = None
+    last_error: LastError | None = None
+    authorized_by: AuthorizedBy | None = None
+    disabled: bool = False
 
 
 def standing_now(installation: Installation, member: Member) -> Standing:
@@ -54,14 +77,21 @@ def standing_of(owner: Owner, installation: Installation, member: Member | None)
 def is_rejected(connection: Connection, now: int) -> bool:
     """Whether, for fifteen minutes now, the MCP server has rejected a second version within fifteen minutes of another, or
     the present one if it cannot be renewed."""
+    return rejected_since(connection, now) is not None
+
+
+def rejected_since(connection: Connection, now: int) -> int | None:
+    """Since when it is rejected: the first of the rejections that make it so. None: it is not."""
     recent = [(version, at) for version, at in connection.rejected if now - at < REJECTIONS_COUNT_FOR]
     if connection.tokens is None or connection.tokens.refresh is None:
-        return str(connection.version) in dict(recent)
-    return any(
-        version != other and 0 <= at - before < REJECTIONS_COUNT_FOR
+        return dict(recent).get(str(connection.version))
+    second = (
+        at
         for version, at in recent
         for other, before in connection.rejected
+        if version != other and 0 <= at - before < REJECTIONS_COUNT_FOR
     )
+    return min(second, default=None)
 
 
 def remembered_rejections(connection: Connection, now: int) -> tuple[tuple[str, int], ...]:
@@ -80,17 +110,18 @@ def person_must_act(connection: Connection | None, expected: Standing, now: int,
     """Give the reason why a person has to act, or None if the connection can serve, now or after a renewal.
 
     `restored_at`: when the table was last restored to an earlier state; tokens from before that serve only after a renewal.
+    A row without tokens says itself how it ended: nothing was taken from it when the binding ended later.
     """
     if connection is None:
         return "never_connected"
     if connection.standing.epoch != expected.epoch:
         return "never_connected"
+    if connection.tokens is None:
+        return connection.reason or "never_connected"
     if connection.standing.binding != expected.binding:
         return expected.rebound or "installation_changed"
     if connection.reason is not None:
         return connection.reason
-    if connection.tokens is None:
-        return "never_connected"
     if connection.tokens.refresh is None and connection.tokens.are_suspect(restored_at, now):
         return "restored"
     if is_rejected(connection, now):
@@ -120,17 +151,48 @@ def derive(
     """
     reason = person_must_act(connection, standing_now(installation, member), now, restored_at)
     if client_retired_at is not None and reason in (None, "rejected"):
-        replaced = _needs_a_person(connection, installation, member, "client_replaced")
-        return replace(replaced, since=client_retired_at)
-    if reason is not None or connection is None or connection.tokens is None:
-        return _needs_a_person(connection, installation, member, reason or "never_connected")
-    tokens = connection.tokens
-    name, why, action = _serving(connection, tokens, now)
-    return Status(
-        status=name,
-        reason=why,
-        since=connection.since,
-        next=action if action == "wait" or _may_connect(installation, member) else "none",
+        status = _needs_a_person(installation, "client_replaced", client_retired_at)
+    elif reason is not None or connection is None or connection.tokens is None:
+        since = _since(connection, installation, reason, now, restored_at)
+        status = _needs_a_person(installation, reason or "never_connected", since)
+    else:
+        status = _serving(connection, connection.tokens, now)
+    known = _with_what_is_known(status, connection, installation, member)
+    return known if _can_act(known, installation, member) else replace(known, next="none")
+
+
+def _since(
+    connection: Connection | None, installation: Installation, reason: str | None, now: int, restored_at: int
+) -> int:
+    """When it came to that a person has to act."""
+    if connection is None or reason == "never_connected":
+        return 0
+    if connection.tokens is None:
+        return connection.since
+    if connection.standing.binding != installation.binding:
+        return installation.bound_at or connection.since
+    if connection.reason is not None:
+        return connection.since
+    match reason:
+        case "restored":
+            return restored_at
+        case "rejected":
+            return rejected_since(connection, now) or connection.since
+        case _:
+            return connection.tokens.expires_at or connection.since
+
+
+def _needs_a_person(installation: Installation, reason: str, since: int) -> Status:
+    if installation.sharing == "shared" and reason == "never_connected":
+        return Status("not_connected", None, since, "connect")
+    return Status("auth_required", reason, since, "connect" if reason == "never_connected" else "reconnect")
+
+
+def _serving(connection: Connection, tokens: SealedTokens, now: int) -> Status:
+    """Say whether it serves just now, since when, why not, and what a person can do about it."""
+    status = _of_time(connection, tokens, now)
+    return replace(
+        status,
         expires_at=tokens.expires_at,
         expiry=tokens.expiry,
         scopes=tokens.scopes,
@@ -139,25 +201,52 @@ def derive(
     )
 
 
-def _serving(connection: Connection, tokens: SealedTokens, now: int) -> tuple[Name, str | None, Next]:
-    """Say whether it serves just now, why not, and what a person can do about it."""
+def _of_time(connection: Connection, tokens: SealedTokens, now: int) -> Status:
+    over_at, trouble = tokens.expires_at or 0, connection.renewal
     if is_over(connection, now) and has_ended(tokens, now):
-        return "expired", "consent_ended", "reconnect"
-    if is_over(connection, now) and connection.renewal.failures > 0:
-        return "expired", connection.renewal.last_error, "wait"
+        return Status("expired", "consent_ended", max(over_at, tokens.refresh_expires_at or 0), "reconnect")
+    if is_over(connection, now) and trouble.failures > 0:
+        return Status("expired", trouble.last_error, max(over_at, trouble.failing_since or 0), "wait")
     if ends_soon(tokens, now):
-        return "connected", "consent_ends_soon", "reconnect"
-    return "connected", None, "none"
+        return Status("connected", "consent_ends_soon", connection.since, "reconnect")
+    return Status("connected", None, connection.since, "none")
 
 
-def _needs_a_person(connection: Connection | None, installation: Installation, member: Member, reason: str) -> Status:
-    may_connect = _may_connect(installation, member)
-    since = connection.since if connection is not None and reason != "never_connected" else 0
-    if installation.sharing == "shared" and reason == "never_connected":
-        return Status("not_connected", None, since, "connect" if may_connect else "none")
-    again: Next = "connect" if reason == "never_connected" else "reconnect"
-    return Status("auth_required", reason, since, again if may_connect else "none")
+def _with_what_is_known(
+    status: Status, connection: Connection | None, installation: Installation, member: Member
+) -> Status:
+    """Add what the row tells besides. Of a connection that does not count any more nothing is told but who made it."""
+    disabled = not installation.enabled
+    if connection is None:
+        return replace(status, disabled=disabled)
+    counts = connection.standing == standing_now(installation, member)
+    return replace(
+        status,
+        disabled=disabled,
+        last_success_at=connection.tokens.obtained_at if counts and connection.tokens else None,
+        last_error=_last_error(status, connection) if counts else None,
+        authorized_by=_authorized_by(connection, installation),
+    )
 
 
-def _may_connect(installation: Installation, member: Member) -> bool:
-    return installation.sharing == "per_user" or member.is_admin
+def _last_error(status: Status, connection: Connection) -> LastError | None:
+    if status.status == "auth_required":
+        return LastError(status.reason, status.since) if status.reason in FAULTS else None
+    trouble = connection.renewal
+    if trouble.last_error is None or not trouble.failures:
+        return None
+    return LastError(trouble.last_error, trouble.failing_since or connection.since)
+
+
+def _authorized_by(connection: Connection, installation: Installation) -> AuthorizedBy | None:
+    """Of a shared connection: one's own says nothing that one does not know."""
+    if installation.sharing != "shared" or not connection.authorized_by:
+        return None
+    return AuthorizedBy(connection.authorized_by, connection.authorizer_left_at)
+
+
+def _can_act(status: Status, installation: Installation, member: Member) -> bool:
+    """Whether what would help is this person's to do. Nothing is renewed or connected while it is disabled."""
+    if not installation.enabled:
+        return False
+    return status.next == "wait" or installation.sharing == "per_user" or member.is_admin

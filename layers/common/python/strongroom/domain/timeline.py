@@ -29,6 +29,7 @@ FACTS = (
     *("sharing", "provider", "issuer", "generation", "failures", "failing_since", "role", "satellite", "allowed"),
     *("url", "scopes", "client_id", "authorization_endpoint", "token_endpoint", "revocation_endpoint"),
     *("parameters", "pkce_unlisted"),
+    *("changed", "name", "requires_oauth", "entries"),
 )
 """What a record may tell an admin besides its own members."""
 
@@ -72,8 +73,11 @@ class Told:
         value = dict(self.facts).get(name)
         return value if isinstance(value, int) else None
 
-    def by_for(self, reader: Member) -> str | None:
-        """Who did it, as far as this reader may know: themselves, or Strongroom; admins learn it of everybody."""
+    def by_for(self, reader: Member | None) -> str | None:
+        """Who did it, as far as this reader may know: themselves, or Strongroom; admins learn it of everybody, and so does
+        the team's host (None)."""
+        if reader is None:
+            return self.by
         return self.by if reader.is_admin or self.by in (reader.user, STRONGROOM) else None
 
 

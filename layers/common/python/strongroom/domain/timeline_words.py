@@ -47,6 +47,7 @@ TROUBLES: Final[Mapping[str, str]] = {
 }
 """What a failed renewal's code means, as the beginning of a sentence."""
 _OTHERWISE = "Renewing has not succeeded"
+DISABLED: Final = "An admin has disabled the installation: nothing is given out until one enables it."
 
 EVENTS: Final[Mapping[str, str]] = {
     "connected": "Connected.",
@@ -61,11 +62,29 @@ EVENTS: Final[Mapping[str, str]] = {
     "revocation_ended": "The end of a grant was taken to the provider.",
     "authorization_begun": "An authorization was begun.",
     "installed": "An MCP server was installed.",
+    "installation_changed": "An installation was changed.",
+    "enabled": "An installation was enabled: what was connected is given out again.",
+    "disabled": "An installation was disabled: nothing of it is given out until an admin enables it.",
+    "uninstalled": "An MCP server was uninstalled, and everything that was connected there has ended.",
+    "revoked_all": "Everything that was connected at an installation was revoked.",
+    "connection_cut": "The connection was ended, and its tokens were taken away.",
+    "authorizer_left": "Who connected this account for the team has left. It goes on serving until an admin changes that.",
     "member_put": "Who is in the team, or in which role, was changed.",
+    "member_left": "Somebody left the team: nothing that they had connected here is given out any more.",
+    "team_deleted": "The team was deleted: nothing of it is given out any more.",
     "satellite_put": "Which gateways may ask for the team was changed.",
     "registered": "Strongroom was registered at a provider.",
+    "client_secret_rotated": "Another client secret was entered; the one before it is tried for a day.",
     "client_retired": "A provider has forgotten Strongroom's client; who connected with it has to connect again.",
 }
+CUTS: Final[Mapping[str, str]] = {
+    "left": "The person left the team: what they had connected was taken away.",
+    "revoked": "An admin revoked all connections of the installation, this one among them.",
+    "installation_changed": "An admin changed where the token would be sent: the connection was ended.",
+    "uninstalled": "An admin removed the MCP server: the connection was taken away with it.",
+    "team_deleted": "The team was deleted, and the connection with it.",
+}
+"""Why a connection was cut."""
 OTHER_EVENT: Final = "Something was changed."
 
 ENDINGS: Final[Mapping[str, str]] = {
@@ -80,6 +99,8 @@ ENDINGS: Final[Mapping[str, str]] = {
 
 def words_of_status(status: Status) -> str:
     """Say how the connection stands, and what this person can do."""
+    if status.disabled:
+        return DISABLED
     ends_at = status.consent_ends_at
     if status.status == "connected":
         ends = status.reason == "consent_ends_soon" and ends_at is not None
@@ -98,11 +119,18 @@ def words_of_trouble(trouble: Trouble, now: int) -> str:
     return f"{what}; {again}."
 
 
+def words_of_error(code: str) -> str:
+    """Say in a sentence of its own what does not work."""
+    return REASONS.get(code) or f"{TROUBLES.get(code, _OTHERWISE).removesuffix(',')}."
+
+
 def words_of_event(told: Told) -> str:
     """Say what happened."""
     match told.event:
         case "auth_required":
             return REASONS.get(told.reason or "", EVENTS["auth_required"])
+        case "connection_cut":
+            return CUTS.get(told.reason or "", EVENTS["connection_cut"])
         case "revocation_ended":
             return ENDINGS.get(told.outcome or "", EVENTS["revocation_ended"])
         case "recovered":

@@ -18,6 +18,7 @@ from strongroom.domain.connection import Connection, Version
 from strongroom.domain.errors import AuthorizationRefused, Unavailable
 from strongroom.domain.secret import Secret
 from strongroom.domain.table import Change, Committed, Missing, Put, Write
+from strongroom.flows import quota
 from strongroom.flows.attempts import fresh_id, noted
 from strongroom.flows.authority import lacks_authority
 from strongroom.flows.reads import Reads, five_reads
@@ -72,7 +73,9 @@ def take_answer(ports: Ports, provider_key: str, raw_query: Secret) -> Answered:
         case AuthorizationCode() as code:
             return _returned(ports, authorization, code)
         case Denied():
-            return _denied(ports, authorization)
+            ended = _denied(ports, authorization)
+            quota.release(ports, authorization)
+            return ended
         case ProviderSaidNo(error):
             if _commit(ports, (authorization.fail(f"provider_{error}"),)) and error == "invalid_scope":
                 _forget_challenge(ports, authorization)

@@ -6,27 +6,30 @@ later one of that row ends.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 from strongroom.domain import exchange, keys
 from strongroom.domain.chore import RevocationChore, RevocationOutcome, keeper, listing
 from strongroom.domain.connection import Connection
-from strongroom.domain.errors import IntegrityError, NotFound
+from strongroom.domain.errors import IntegrityError, KeysUnavailable, NotFound
+from strongroom.domain.http import Outgoing
 from strongroom.domain.installation import Installation
 from strongroom.domain.rows import NewerRow
 from strongroom.domain.secret import Secret
 from strongroom.domain.status import standing_of
 from strongroom.domain.table import Key
 from strongroom.domain.team import Member, Team
-from strongroom.domain.token_requests import TokenHint, revocation_request
-from strongroom.flows import clients
+from strongroom.domain.token_requests import BackChannel, TokenHint, revocation_request
+from strongroom.flows import clients, cuts
 from strongroom.flows.attempts import fresh_id, noted
+from strongroom.flows.cuts import Passed
 from strongroom.flows.reads import all_rows
-from strongroom.flows.sending import back_channel, sent
+from strongroom.flows.sending import asked, asking_as, sent
 from strongroom.ports import Ports
 
 
-def do_chore(ports: Ports, chore_id: str) -> RevocationOutcome | Literal["parked"] | None:
+def do_chore(ports: Ports, chore_id: str) -> RevocationOutcome | Literal["parked"] | Passed | None:
     """Do one chore; None if it is parked, has ended already, or is a newer release's. Doing it twice is harmless.
 
     Raises:
@@ -34,6 +37,8 @@ def do_chore(ports: Ports, chore_id: str) -> RevocationOutcome | Literal["parked
     """
     key = keys.chore(chore_id)
     row = ports.table.read((key,)).get(key)
+    if row is not None and row.get("work") == "cut":
+        return cuts.clear(ports, row)
     try:
         chore = RevocationChore.from_item(row) if row is not None else None
     except NewerRow:
@@ -50,12 +55,34 @@ def do_chore(ports: Ports, chore_id: str) -> RevocationOutcome | Literal["parked
 
 
 def _told(ports: Ports, chore: RevocationChore) -> RevocationOutcome:
-    """Tell the provider; what cannot be opened or sent is an alarm, and is given up after the same time."""
+    """Tell the provider; what cannot be opened or sent is an alarm, and is given up after the same time.
+
+    Raises:
+        KeysUnavailable: As long as there is hope that they come back.
+    """
     try:
         return _tell_provider(ports, chore)
     except (IntegrityError, NotFound) as error:
         ports.journal.alarm("chore_stuck", code=error.public_code, team=chore.owner.team)
         return "unreachable"
+    except KeysUnavailable as error:
+        if not _is_hopeless(ports, chore):
+            raise
+        ports.journal.note("chore_without_keys", code=error.public_code, team=chore.owner.team)
+        return "unreachable"
+
+
+def _is_hopeless(ports: Ports, chore: RevocationChore) -> bool:
+    """Whether it was tried for long enough, or the keys went with the team: then nobody ever opens these tokens again."""
+    if chore.is_hopeless(int(ports.clock.now())):
+        return True
+    key = keys.team(chore.owner.team)
+    row = ports.table.read((key,)).get(key)
+    return row is not None and _is_shredded(Team.from_item(row))
+
+
+def _is_shredded(team: Team) -> bool:
+    return not team.active and team.sealing_keys.current("connection") is None
 
 
 def _kept(ports: Ports, chore: RevocationChore) -> Literal["parked", "kept_for_other"] | None:
@@ -124,15 +151,19 @@ def _tell_provider(ports: Ports, chore: RevocationChore) -> RevocationOutcome:
     if endpoint is None:
         return "unsupported"
     team = _team(ports, chore)
-    client = clients.known(ports, team.sealing_keys, chore.destination).client
+    kept = clients.known(ports, team.sealing_keys, chore.destination)
     outcomes: list[RevocationOutcome] = []
     for token, hint in _tokens(ports, team, chore):
-        channel = back_channel(ports, endpoint, client, chore.destination)
-        request = revocation_request(channel, token, hint)
-        outcomes.append(exchange.judge_revocation(sent(ports.egress, request)))
+        asking = asking_as(ports, endpoint, kept, chore.destination, partial(_revocation, token, hint))
+        answer = asked(ports, asking, partial(sent, ports.egress)).answer
+        outcomes.append(exchange.judge_revocation(answer))
         if outcomes[-1] == "unreachable":
             return "unreachable"
     return outcomes[0]
+
+
+def _revocation(token: Secret, hint: TokenHint, channel: BackChannel) -> Outgoing:
+    return revocation_request(channel, token, hint)
 
 
 def _tokens(ports: Ports, team: Team, chore: RevocationChore) -> list[tuple[Secret, TokenHint]]:
@@ -152,13 +183,16 @@ def _team(ports: Ports, chore: RevocationChore) -> Team:
     row = ports.table.read((key,)).get(key)
     if row is None:
         raise NotFound("the team of a chore is gone")
-    return Team.from_item(row)
+    team = Team.from_item(row)
+    if _is_shredded(team):
+        raise KeysUnavailable("the keys went with the team")
+    return team
 
 
 def _write_down(ports: Ports, chore: RevocationChore, outcome: RevocationOutcome) -> None:
     now = ports.clock.now()
     ports.journal.note("revocation", outcome=outcome, team=chore.owner.team, installation=chore.owner.installation)
-    if outcome == "unreachable" and not chore.is_hopeless(int(now)):
+    if outcome == "unreachable" and not _is_hopeless(ports, chore):
         ports.table.commit((chore.postponed(int(now)),), fresh_id(ports))
         return
     # Before this chore ends: should we die in between, it is done again, and nobody is left asleep.

@@ -16,18 +16,18 @@ from strongroom.domain.provider import AUTH_METHODS, AuthMethod, ProviderClient
 from strongroom.domain.provider_client import SOURCES, KeptClient
 from strongroom.domain.renewal import ONE_WRITE
 from strongroom.domain.rows import number, optional_number, texts
-from strongroom.domain.sealing import Place, TeamKeys
+from strongroom.domain.sealing import TeamKeys
 from strongroom.domain.secret import Secret
+from strongroom.domain.secret_rotation import SecretState
 from strongroom.domain.table import Change, Item, Key, Put, Query, Value
 from strongroom.flows.attempts import fresh_id, noted
+from strongroom.flows.sealed_secrets import opened, rotation_in, secret_place
 from strongroom.ports import Ports, Ring
 
 MOST_READ = 100
 MOST_GENERATIONS = 20
-
-
-def secret_place(key: Key) -> Place:
-    return Place("installation", "provider_client", key, "client_secret", ())
+ENTERED = 1
+"""The generation of a client that an admin has entered: it gives way to no other."""
 
 
 def known(ports: Ports, team_keys: TeamKeys, destination: Destination) -> KeptClient:
@@ -109,15 +109,12 @@ def _public_key(row: Item) -> PublicKey | None:
 
 def from_item(ports: Ports, team_keys: TeamKeys, row: Item) -> KeptClient:
     key = Key(str(row["PK"]), str(row["SK"]))
-    sealed = row.get("client_secret")
-    secret = None
-    if isinstance(sealed, bytes):
-        secret = ports.vault.ring("installation", team_keys).open(sealed, secret_place(key))
+    ring = ports.vault.ring("installation", team_keys) if isinstance(row.get("client_secret"), bytes) else None
     client = ProviderClient(
         provider_key=str(row["provider_key"]),
         generation=number(row, "generation"),
         client_id=str(row["client_id"]),
-        client_secret=secret,
+        client_secret=opened(ring, row, key) if ring is not None else None,
         auth_method=_auth_method(row),
         redirect_uri=str(row["redirect_uri"]),
         secret_expires_at=optional_number(row, "secret_expires_at"),
@@ -132,6 +129,7 @@ def from_item(ports: Ports, team_keys: TeamKeys, row: Item) -> KeptClient:
         unnamed=row.get("scopes_unnamed") is True,
         registered_at=optional_number(row, "registered_at") or 0,
         rejected_at=optional_number(row, "rejected_at"),
+        rotation=rotation_in(ring, row, key, ports.clock.now()) if ring is not None else None,
     )
 
 
@@ -199,7 +197,7 @@ def note_rejection(ports: Ports, kept: KeptClient, rejected: ClientRejected, tea
 
 def note_success(ports: Ports, kept: KeptClient, until: float) -> None:
     """The provider knows us: an earlier rejection was a passing fault. As late, and as little a matter, as a rejection."""
-    change = kept.after_success()
+    change = kept.after_success(ports.clock.now())
     if change is not None and not _is_late(ports, until):
         _write(ports, change)
 
@@ -225,6 +223,13 @@ def retired_among(ports: Ports, connections: Iterable[Connection]) -> dict[Key, 
         if row["state"] == "retired"
         for key in of_client[place]
     }
+
+
+def secret_states(ports: Ports, provider_keys: Iterable[str]) -> dict[str, SecretState]:
+    """Tell of each client that an admin has entered how its secret stands, if it has one. Nothing is opened."""
+    places = [keys.provider_client(key, ENTERED) for key in provider_keys]
+    now, rows = ports.clock.now(), _all_of(ports, places).values()
+    return {str(row["provider_key"]): SecretState.from_item(row, now) for row in rows if "client_secret" in row}
 
 
 def _all_of(ports: Ports, places: Sequence[Key]) -> dict[Key, Item]:

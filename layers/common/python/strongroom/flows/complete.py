@@ -19,7 +19,10 @@ from strongroom.domain.authorization import (
 from strongroom.domain.errors import AuthorizationRefused, Conflict, InvalidRequest, NotFound
 from strongroom.domain.return_to import checked_return_to
 from strongroom.domain.secret import Secret
+from strongroom.flows import quota
 from strongroom.flows.attempts import fresh_id, noted
+from strongroom.flows.authority import lacks_authority
+from strongroom.flows.reads import five_reads
 from strongroom.flows.redeem import redeem
 from strongroom.ports import Ports
 
@@ -35,15 +38,21 @@ class Completed:
 
 
 def see(ports: Ports, user: str, authorization_id: str) -> Completed:
-    """Tell the person who began it how an authorization stands.
+    """Tell the person who began it how an authorization stands. One that cannot be completed any more has failed: whoever
+    waits for it begins again.
 
     Raises:
-        NotFound: To everybody else.
+        NotFound: To everybody else, and to whoever has left the team.
     """
     authorization = _read(ports, authorization_id)
     if authorization.user != user:
         raise NotFound("somebody else's authorization")
-    return Completed(authorization, authorization.state_at(int(ports.clock.now())))
+    reads = five_reads(ports.table, authorization.team, user, authorization.installation)
+    if reads.team is None or not reads.team.active or reads.member is None:
+        raise NotFound("of a team of which this person is no member any more")
+    state = authorization.state_at(int(ports.clock.now()))
+    waits = state in ("pending", "returned")
+    return Completed(authorization, "failed" if waits and lacks_authority(authorization, reads) else state)
 
 
 def complete(ports: Ports, user: str, authorization_id: str, secret: Secret, *, confirm_shared: bool) -> Completed:
@@ -59,7 +68,9 @@ def complete(ports: Ports, user: str, authorization_id: str, secret: Secret, *, 
     authorization = _read(ports, authorization_id)
     match judge_completion(authorization, user, secret, int(ports.clock.now())):
         case Redeem():
-            return Completed(redeem(ports, authorization, confirm_shared, until), "completed")
+            redeeming = redeem(ports, authorization, confirm_shared, until)
+            quota.release(ports, authorization)
+            return Completed(redeeming, "completed")
         case AlreadyDone():
             return Completed(authorization, authorization.state_at(int(ports.clock.now())))
         case NotYet():

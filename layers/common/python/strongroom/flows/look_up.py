@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from strongroom.domain import keys
 from strongroom.domain.connection import Connection, Expiry
 from strongroom.domain.errors import AuthorizationRequired, NotFound, Unavailable
-from strongroom.domain.lookup import HandOut, PersonMustAct, Renew, TooSoon, Wish, cache_until, decide
+from strongroom.domain.installation import usual_headers
+from strongroom.domain.lookup import LONGEST_CACHE, HandOut, PersonMustAct, Renew, TooSoon, Wish, cache_until, decide
 from strongroom.domain.schedule import use_is_worth_a_write
 from strongroom.domain.secret import Secret
 from strongroom.domain.status import REJECTIONS_COUNT_FOR, is_over, is_rejected, remembered_rejections
@@ -50,27 +51,32 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """A token on its way out: the only answer of Strongroom that holds one. Never the refresh token."""
+    """A token on its way out, and what else a satellite injects: the only answer of Strongroom that holds either. Never the
+    refresh token.
 
-    access_token: Secret
+    `access_token`, `expiry` and `version` are None if the server wants no token. `url` None: the satellite starts it itself.
+    """
+
+    access_token: Secret | None
     expires_at: int | None
-    expiry: Expiry
+    expiry: Expiry | None
     scopes: tuple[str, ...]
-    version: str
+    version: str | None
     cache_until: int
-    url: str
+    url: str | None
     headers: dict[str, Secret]
+    env: dict[str, Secret]
 
 
 def look_up(ports: Ports, ask: Ask) -> Released:
-    """Give the token of this person at this installation, renewed if need be.
+    """Give the token of this person at this installation, renewed if need be; none where the server wants none.
 
     A renewal takes seconds in which a membership may end and a token expire: what is read after it decides.
 
     Raises:
         Forbidden: If nobody registered the caller.
         NotFound: If team, member or installation is missing or foreign to the caller.
-        Conflict: `installation_disabled`.
+        Conflict: `installation_disabled`, or what it injects may not be used: see `injection.given`.
         AuthorizationRequired: If a person has to act first.
         Unavailable: If a renewal did not succeed in time and nothing good is left.
     """
@@ -80,6 +86,8 @@ def look_up(ports: Ports, ask: Ask) -> Released:
     pause = FIRST_PAUSE
     outcome: Outcome | None = None
     while True:
+        if admitted.installation.requires_oauth is False:
+            return _release_without_token(ports, ask, admitted)
         now = ports.clock.now()
         match decide(admitted.connection, admitted.standing, ask.wish, now, ports.policy.restored_at):
             case PersonMustAct(reason):
@@ -113,10 +121,13 @@ def admit(ports: Ports, ask: Ask) -> Admitted:
 def _after_rejection(ports: Ports, ask: Ask, admitted: Admitted) -> Admitted:
     """Remember that the present version was rejected, if it is the one that the satellite does not want.
 
-    It forces one renewal; a second version rejected within fifteen minutes means that a new token does not help.
+    It forces one renewal; a second version rejected within fifteen minutes means that a new token does not help. What has
+    ended otherwise is not written to any more.
     """
     connection = admitted.connection
     if connection is None or connection.tokens is None or ask.wish.not_version != str(connection.version):
+        return admitted
+    if connection.standing != admitted.standing or connection.reason is not None:
         return admitted
     _remember_rejection(ports, ask, connection)
     return admit(ports, ask)
@@ -211,6 +222,7 @@ def _release(ports: Ports, ask: Ask, admitted: Admitted, connection: Connection)
         raise Unavailable("over before it could be handed out", retry_after=1)
     ring = ports.vault.ring("connection", admitted.team.sealing_keys)
     access_token = ring.open(tokens.access, connection.place("access_token"))
+    headers, env = _injected(ports, admitted, access_token)
     ports.journal.note(
         "token_released",
         caller=str(ask.caller),
@@ -229,8 +241,46 @@ def _release(ports: Ports, ask: Ask, admitted: Admitted, connection: Connection)
         version=str(connection.version),
         cache_until=cache_until(connection, now),
         url=admitted.installation.url,
-        headers=admitted.installation.injected_headers(access_token),
+        headers=headers,
+        env=env,
     )
+
+
+def _release_without_token(ports: Ports, ask: Ask, admitted: Admitted) -> Released:
+    """Hand out what the installation injects; the server wants no token. The log line comes first."""
+    headers, env = _injected(ports, admitted, None)
+    ports.journal.note(
+        "released_without_token",
+        caller=str(ask.caller),
+        team=ask.team,
+        user=ask.user,
+        installation=ask.installation,
+        entries=len(headers) + len(env),
+    )
+    return Released(
+        access_token=None,
+        expires_at=None,
+        expiry=None,
+        scopes=(),
+        version=None,
+        cache_until=int(ports.clock.now()) + LONGEST_CACHE,
+        url=admitted.installation.url,
+        headers=headers,
+        env=env,
+    )
+
+
+def _injected(
+    ports: Ports, admitted: Admitted, access_token: Secret | None
+) -> tuple[dict[str, Secret], dict[str, Secret]]:
+    """Make headers and environment for the satellite."""
+    installation = admitted.installation
+    if installation.injected is None:
+        return (usual_headers(access_token) if access_token is not None else {}), {}
+    from strongroom.flows.injecting import given_out  # most installations inject nothing of their own
+
+    given = given_out(ports, admitted.team, installation, access_token)
+    return given.headers, given.env
 
 
 def _remember_use(ports: Ports, connection: Connection, now: int) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from strongroom.domain import keys
+from strongroom.domain.cut import Cut
 from strongroom.domain.errors import Conflict, NotFound
 from strongroom.domain.rows import number, texts
-from strongroom.domain.table import Change, Check, Committed, Is, Item, Key, Missing, Put, Write, every
+from strongroom.domain.table import Change, Check, Committed, Is, Item, Missing, Put, Write, every
 from strongroom.domain.team import Caller, Role, new_member, new_team, speaks_for
 from strongroom.flows.attempts import fresh_id, in_a_few_attempts, noted
+from strongroom.flows.revoke import nudge
 from strongroom.ports import Ports
 
 MOST_SATELLITES = 40
@@ -19,8 +19,8 @@ MOST_SATELLITES = 40
 def put_member(ports: Ports, host: Caller, team: str, user: str, role: Role | None) -> None:
     """Put a user into a team, change the role, or (role None) take the user out. The first put creates the team.
 
-    Leaving ends the membership's epoch before the call returns, so everything that hung on it is unreadable; a repeated
-    put of the same role changes nothing, above all not the epoch.
+    Leaving ends the membership's epoch before the call returns, so everything that hung on it is unreadable; a chore
+    takes it away. A repeated put of the same role changes nothing, above all not the epoch.
 
     Raises:
         NotFound: If the host does not speak for the team, or the team was deleted.
@@ -29,27 +29,40 @@ def put_member(ports: Ports, host: Caller, team: str, user: str, role: Role | No
 
     def attempt() -> bool:
         found = ports.table.read((keys.team(team), keys.member(team, user)))
-        writes = _member_writes(ports, found, team, user, role)
-        if not writes:
-            return True
-        told = noted(ports, team, "member_put", str(host), user=user, role=role)
-        return isinstance(ports.table.commit((*writes, told), fresh_id(ports)), Committed)
+        team_row, row = found.get(keys.team(team)), found.get(keys.member(team, user))
+        if team_row is not None and team_row["state"] != "active":
+            raise NotFound("the team was deleted, and its id is never used again")
+        if role is None:
+            return _take_out(ports, host, team, row)
+        return _put(ports, host, (team_row, row), team, user, role)
 
     in_a_few_attempts(ports, attempt)
 
 
-def _member_writes(
-    ports: Ports, found: Mapping[Key, Item], team: str, user: str, role: Role | None
-) -> tuple[Write, ...]:
-    team_row, row = found.get(keys.team(team)), found.get(keys.member(team, user))
-    if team_row is not None and team_row["state"] != "active":
-        raise NotFound("the team was deleted, and its id is never used again")
-    active = row is not None and row["state"] == "active"
-    if role is None:
-        return (_leave(row, team, user, int(ports.clock.now())),) if active and row else ()
-    if active and row is not None and row["role"] == role:
-        return ()
-    return (*_team_is_there(ports, team_row, team), _join(ports, row, team, user, role))
+def _put(
+    ports: Ports, host: Caller, present: tuple[Item | None, Item | None], team: str, user: str, role: Role
+) -> bool:
+    team_row, row = present
+    if row is not None and row["state"] == "active" and row["role"] == role:
+        return True
+    writes = (*_team_is_there(ports, team_row, team), _join(ports, row, team, user, role))
+    told = noted(ports, team, "member_put", str(host), user=user, role=role)
+    return isinstance(ports.table.commit((*writes, told), fresh_id(ports)), Committed)
+
+
+def _take_out(ports: Ports, host: Caller, team: str, row: Item | None) -> bool:
+    """End the membership, and in the same write leave the chore that clears away what hung on it."""
+    if row is None or row["state"] != "active":
+        return True
+    user, epoch, now = str(row["user"]), str(row["epoch"]), int(ports.clock.now())
+    cut = Cut(fresh_id(ports), "member", team, why="left", by=str(host), made_at=now, user=user, mark=epoch)
+    still = every(Is("state", "active"), Is("epoch", epoch))
+    left = Change(keys.member(team, user), still, put={"state": "left", "since": now}, drop=("epoch", "role"))
+    told = noted(ports, team, "member_left", str(host), user=user)
+    if not isinstance(ports.table.commit((left, cut.to_put(ports.policy), told), fresh_id(ports)), Committed):
+        return False
+    nudge(ports, cut.id)
+    return True
 
 
 def _team_is_there(ports: Ports, team_row: Item | None, team: str) -> tuple[Write, ...]:
@@ -64,11 +77,6 @@ def _join(ports: Ports, row: Item | None, team: str, user: str, role: Role) -> W
         return Change(key, every(Is("epoch", str(row["epoch"]))), put={"role": role})
     fresh = new_member(team, user, role, fresh_id(ports), int(ports.clock.now()))
     return Put(fresh, require=Missing() if row is None else Is("state", str(row["state"])))
-
-
-def _leave(row: Item, team: str, user: str, now: int) -> Write:
-    still = every(Is("state", "active"), Is("epoch", str(row["epoch"])))
-    return Change(keys.member(team, user), still, put={"state": "left", "since": now}, drop=("epoch", "role"))
 
 
 def put_satellite(ports: Ports, host: Caller, team: str, satellite: Caller, *, allowed: bool) -> None:

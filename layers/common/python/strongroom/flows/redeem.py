@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from strongroom.domain import exchange, refresh_life, token_requests
 from strongroom.domain.authorization import Authorization
 from strongroom.domain.authorization_response import AuthorizationCode
-from strongroom.domain.catalog import CatalogEntry
 from strongroom.domain.connection import Connection, SealedTokens, Version
 from strongroom.domain.errors import AuthorizationRefused, Conflict, ProviderFailed, Unavailable
-from strongroom.domain.http import Outgoing
 from strongroom.domain.provider_client import KeptClient
 from strongroom.domain.renewal import COMMIT, next_due
 from strongroom.domain.rescue import CompletionResult
@@ -20,7 +19,7 @@ from strongroom.flows import clients
 from strongroom.flows.attempts import fraction, fresh_id
 from strongroom.flows.authority import lacks_authority, refusal_record
 from strongroom.flows.reads import five_reads
-from strongroom.flows.sending import back_channel, sent
+from strongroom.flows.sending import Asking, asked, asking_as, note_success, sent
 from strongroom.flows.settle import Discarded, Kept, Lost, OnRescue, Stored, Superseded, keep
 from strongroom.ports import Ports, Ring
 
@@ -31,8 +30,7 @@ class _Ready:
 
     authorization: Authorization
     kept: KeptClient
-    entry: CatalogEntry
-    request: Outgoing
+    asking: Asking
     ring: Ring
 
 
@@ -51,18 +49,19 @@ def redeem(ports: Ports, authorization: Authorization, confirm_shared: bool, unt
     if authorization.sharing == "shared" and not confirm_shared:
         raise Conflict("the whole team will use this account", code="confirmation_required")
     ready = _prepare(ports, team, authorization)
-    if ports.clock.now() + ready.request.within + COMMIT > until:
+    within = ready.asking.request.within
+    if ports.clock.now() + within + COMMIT > until:
         raise Unavailable("too late to send the code and store what comes of it", retry_after=1)
     redeeming = _leave_returned(ports, authorization)
     asked_at = ports.clock.now()
-    answer = sent(ports.egress, ready.request)
-    outcome = exchange.judge_token_answer(answer, asked_at, ready.entry.reading)
+    answered = asked(ports, ready.asking, partial(sent, ports.egress))
+    outcome = exchange.judge_token_answer(answered.answer, asked_at, ready.asking.entry.reading)
     if exchange.is_unanswered(outcome):
         # The token endpoint's address is a provider's choice: what became of the request must not show in the time.
-        _wait_until(ports, asked_at + ready.request.within)
+        _wait_until(ports, asked_at + within)
     issued = _judge(ports, ready, redeeming, outcome, until)
     kept = keep(ports, _result(ports, ready, issued, asked_at), until)
-    clients.note_success(ports, ready.kept, until)
+    note_success(ports, ready.kept, answered, authorization.team, until)
     _check_stored(kept)
     return redeeming
 
@@ -109,9 +108,15 @@ def _prepare(ports: Ports, team: Team, authorization: Authorization) -> _Ready:
     verifier = opening.open(authorization.verifier, authorization.place("verifier"))
     destination = authorization.destination
     kept = clients.known(ports, team.sealing_keys, destination)
-    channel = back_channel(ports, destination.token_endpoint, kept.client, destination)
-    request = token_requests.code_request(channel, code, verifier, authorization.redirect_uri, destination.resource)
-    return _Ready(authorization, kept, channel.entry, request, ring)
+    back, resource = authorization.redirect_uri, destination.resource
+    asking = asking_as(
+        ports,
+        destination.token_endpoint,
+        kept,
+        destination,
+        lambda channel: token_requests.code_request(channel, code, verifier, back, resource),
+    )
+    return _Ready(authorization, kept, asking, ring)
 
 
 def _leave_returned(ports: Ports, authorization: Authorization) -> Authorization:
@@ -175,7 +180,7 @@ def _result(ports: Ports, ready: _Ready, issued: exchange.Issued, asked_at: floa
         last_used_at=now,
     )
     refresh = issued.refresh_token
-    lasting = refresh_life.of_consent(issued, int(asked_at), ready.entry.refreshing)
+    lasting = refresh_life.of_consent(issued, int(asked_at), ready.asking.entry.refreshing)
     tokens = SealedTokens(
         access=ready.ring.seal(issued.access_token, empty.place("access_token")),
         refresh=ready.ring.seal(refresh, empty.place("refresh_token")) if refresh else None,
@@ -187,5 +192,5 @@ def _result(ports: Ports, ready: _Ready, issued: exchange.Issued, asked_at: floa
         refresh_expires_at=lasting.ends_at,
         refresh_extended_at=lasting.extended_at,
     )
-    due = next_due(tokens, now, ports.policy, now, fraction(ports), ready.entry.refreshing)
+    due = next_due(tokens, now, ports.policy, now, fraction(ports), ready.asking.entry.refreshing)
     return CompletionResult(authorization.id, empty.holding(tokens), due if refresh else None)

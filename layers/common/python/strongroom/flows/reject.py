@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from strongroom.domain.challenge import BearerChallenge, bearer_challenge
 from strongroom.domain.connection import Connection
 from strongroom.domain.errors import AuthorizationRequired, InsufficientScope, Unavailable
+from strongroom.domain.status import person_must_act as reason_to_act
 from strongroom.domain.step_up import asks_for_more, is_of_an_older_grant, lies_above
 from strongroom.domain.table import Change, Is, Item, Lacks, every
 from strongroom.flows.attempts import fresh_id, noted
@@ -29,7 +30,8 @@ def report(ports: Ports, ask: Ask, rejection: Rejection) -> Released:
 
     A 403 `insufficient_scope` is no fault of the token: the person may step up, and look-ups go on. Anything else counts
     against the version that was rejected and forces one renewal of it; a second version rejected within fifteen minutes
-    means `rejected` for fifteen minutes. A report of an older version changes nothing.
+    means `rejected` for fifteen minutes. A report of an older version changes nothing; nor does a 403 of a connection that
+    would not be handed out any more.
 
     Raises:
         AuthorizationRequired: `insufficient_scope` with a link if consenting again is of use, or as a look-up does. It is of
@@ -38,12 +40,20 @@ def report(ports: Ports, ask: Ask, rejection: Rejection) -> Released:
     challenge = bearer_challenge([rejection.challenge]) if rejection.challenge else None
     if rejection.status == 403 and challenge is not None and challenge.error == "insufficient_scope":
         admitted = admit(ports, ask)
-        connection = admitted.connection
-        if connection is not None and connection.tokens is not None:
-            if is_of_an_older_grant(rejection.version, connection):
-                return look_up(ports, ask)
-            raise _step_up(ports, ask, admitted, connection, challenge)
+        connection = _in_use(ports, admitted)
+        if connection is None or is_of_an_older_grant(rejection.version, connection):
+            return look_up(ports, ask)
+        raise _step_up(ports, ask, admitted, connection, challenge)
     return look_up(ports, replace(ask, wish=replace(ask.wish, not_version=rejection.version)))
+
+
+def _in_use(ports: Ports, admitted: Admitted) -> Connection | None:
+    """Give the connection that a look-up would serve from. None: there is none whose scopes could be at fault."""
+    connection, now = admitted.connection, int(ports.clock.now())
+    if connection is None or admitted.installation.requires_oauth is False:
+        return None
+    reason = reason_to_act(connection, admitted.standing, now, ports.policy.restored_at)
+    return connection if reason is None else None
 
 
 def _step_up(

@@ -13,7 +13,6 @@ from strongroom.domain.breaker import Breaker, trouble_in
 from strongroom.domain.catalog import STRICT, CatalogEntry
 from strongroom.domain.connection import Connection
 from strongroom.domain.errors import EgressRefused, IntegrityError, NotFound, ProviderFailed
-from strongroom.domain.http import Outgoing
 from strongroom.domain.provider_client import KeptClient
 from strongroom.domain.renewal_outcome import Adopted, Failed, Outcome, Paused, Renewed, Unclear
 from strongroom.domain.rescue import RenewalResult
@@ -23,7 +22,7 @@ from strongroom.domain.table import Committed, Item
 from strongroom.domain.team import Team
 from strongroom.flows import breaker, clients, lease, renewal_faults
 from strongroom.flows.attempts import fraction, fresh_id
-from strongroom.flows.sending import back_channel
+from strongroom.flows.sending import Asked, Asking, asked, asking_as, note_success
 from strongroom.flows.settle import Discarded, Kept, Lost, OnRescue, Stored, Superseded, keep
 from strongroom.ports import Line, Ports, Ring
 
@@ -52,7 +51,7 @@ class _Prepared:
     kept: KeptClient
     breaker: Breaker
     ring: Ring
-    request: Outgoing
+    asking: Asking
     refresh_token: Secret
 
 
@@ -107,7 +106,7 @@ def _renew(ports: Ports, wanted: _Wanted) -> Outcome:
 def _ask(ports: Ports, prepared: _Prepared, to_dial: float) -> Outcome:
     wanted = prepared.wanted
     try:
-        with ports.egress.dial(prepared.request.url, min(renewal.DIAL, to_dial)) as line:
+        with ports.egress.dial(prepared.asking.request.url, min(renewal.DIAL, to_dial)) as line:
             return _with_line(ports, prepared, line)
     except EgressRefused:
         return renewal_faults.failed_before_lease(ports, wanted.connection, "address_refused")
@@ -132,9 +131,14 @@ def _prepare(ports: Ports, wanted: _Wanted) -> _Prepared:
     ring = ports.vault.sealing_ring("connection", team.sealing_keys)
     kept, known = clients.known_to_renew(ports, team.sealing_keys, destination)
     refresh_token = ring.open(tokens.refresh, connection.place("refresh_token"))
-    channel = back_channel(ports, destination.token_endpoint, kept.client, destination)
-    request = token_requests.refresh_request(channel, refresh_token, destination.resource)
-    return _Prepared(wanted, kept, known, ring, request, refresh_token)
+    asking = asking_as(
+        ports,
+        destination.token_endpoint,
+        kept,
+        destination,
+        lambda channel: token_requests.refresh_request(channel, refresh_token, destination.resource),
+    )
+    return _Prepared(wanted, kept, known, ring, asking, refresh_token)
 
 
 def _with_line(ports: Ports, prepared: _Prepared, line: Line) -> Outcome:
@@ -154,9 +158,10 @@ def _with_line(ports: Ports, prepared: _Prepared, line: Line) -> Outcome:
     if sent_at > send_by:
         return renewal_faults.failed(ports, connection, mine, "out_of_time", 0)
     sent = _Sent(prepared, mine, int(asked_at), sent_at)
-    judged = exchange.judge_token_answer(line.send(prepared.request), sent_at, wanted.entry.reading, "refresh")
+    answered = asked(ports, prepared.asking, line.send)
+    judged = exchange.judge_token_answer(answered.answer, sent_at, wanted.entry.reading, "refresh")
     outcome = _judge(ports, sent, judged)
-    _learn(ports, sent, judged)
+    _learn(ports, sent, judged, answered)
     return outcome
 
 
@@ -188,12 +193,12 @@ def _judge(ports: Ports, sent: _Sent, judged: exchange.Outcome) -> Outcome:
             return _unclear(ports, sent)
 
 
-def _learn(ports: Ports, sent: _Sent, judged: exchange.Outcome) -> None:
+def _learn(ports: Ports, sent: _Sent, judged: exchange.Outcome, answered: Asked) -> None:
     """Write down what the answer means for others, after the connection's own outcome, which none of it can change."""
     wanted, kept = sent.prepared.wanted, sent.prepared.kept
     match judged:
         case exchange.Issued():
-            clients.note_success(ports, kept, wanted.until)
+            note_success(ports, kept, answered, wanted.connection.owner.team, wanted.until)
         case exchange.ClientRejected() as rejected:
             clients.note_rejection(ports, kept, rejected, wanted.connection.owner.team, wanted.until)
         case _:

@@ -14,8 +14,9 @@ from strongroom.domain.installation import Installation
 from strongroom.domain.record import records_in, records_of
 from strongroom.domain.status import Status
 from strongroom.domain.table import Cursor, Item, Key, Query
-from strongroom.domain.team import Member
+from strongroom.domain.team import Caller, Member, Team
 from strongroom.domain.timeline import Position, Told, Trouble
+from strongroom.flows import membership
 from strongroom.flows.installed import present_status
 from strongroom.flows.reads import Admitted, five_reads, team_and_member
 from strongroom.ports import Ports, Table
@@ -32,12 +33,18 @@ class Timeline:
     trouble: Trouble | None
     events: Sequence[Told]
 
+    @property
+    def needs_nobody(self) -> bool:
+        """Whether there is nothing to connect: the server needs no OAuth."""
+        return self.installation.requires_oauth is False
+
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """One page of a team's records, newest first. `next` is where the next one begins; None if there is none."""
+    """One page of a team's records, newest first, for a member or (None) the team's host. `next` is where the next one
+    begins; None if there is none."""
 
-    reader: Member
+    reader: Member | None
     told: Sequence[Told]
     next: Position | None
 
@@ -55,7 +62,9 @@ def timeline_of(ports: Ports, user: str, team: str, installation: str) -> Timeli
         installation=admitted.installation,
         connection=connection,
         status=present_status(ports, admitted),
-        trouble=timeline.trouble_of(connection, admitted.standing, _health(ports, connection), now),
+        trouble=None
+        if admitted.installation.requires_oauth is False
+        else timeline.trouble_of(connection, admitted.standing, _health(ports, connection), now),
         events=_events(ports, _owner(admitted)),
     )
 
@@ -93,16 +102,29 @@ def records(ports: Ports, user: str, team: str, after: Position | None) -> Recor
     known, member = team_and_member(ports.table, team, user)
     if not member.is_admin:
         raise Forbidden("only an admin reads the team's records", code="admin_required")
+    return _records(ports, known, member, after)
+
+
+def records_for_host(ports: Ports, host: Caller, team: str, after: Position | None) -> Records:
+    """Tell a host the same, also of a team that was deleted: nobody else can ask any more who did that.
+
+    Raises:
+        NotFound: If the host does not speak for the team, or there was never such a team.
+    """
+    return _records(ports, membership.admit_host(ports, host, team), None, after)
+
+
+def _records(ports: Ports, team: Team, reader: Member | None, after: Position | None) -> Records:
     now = int(ports.clock.now())
-    oldest = timeline.oldest_kept(now, known.created_at)
+    oldest = timeline.oldest_kept(now, team.created_at)
     rows: list[Item] = []
     for month in timeline.months_back(after.at if after else now, oldest):
-        rows += _month(ports.table, team, month, after, timeline.PAGE + 1 - len(rows))
+        rows += _month(ports.table, team.id, month, after, timeline.PAGE + 1 - len(rows))
         if len(rows) > timeline.PAGE:
             break
     told = [Told.from_item(row) for row in rows if timeline.is_kept(row, now)]
     page = told[: timeline.PAGE]
-    return Records(member, page, Position(page[-1].id) if len(told) > timeline.PAGE else None)
+    return Records(reader, page, Position(page[-1].id) if len(told) > timeline.PAGE else None)
 
 
 def _month(table: Table, team: str, month: str, after: Position | None, most: int) -> list[Item]:

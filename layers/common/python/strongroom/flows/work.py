@@ -9,7 +9,7 @@ from typing import TypeAlias
 from strongroom.domain import keys
 from strongroom.domain.connection import Connection, Owner, Standing
 from strongroom.domain.installation import Installation
-from strongroom.domain.policy import DAY
+from strongroom.domain.policy import DAY, HOUR
 from strongroom.domain.renewal import LEAST_DIAL, is_second_look
 from strongroom.domain.renewal_outcome import Outcome, Unclear, Waiting
 from strongroom.domain.rows import NewerRow
@@ -25,6 +25,7 @@ from strongroom.ports import Ports
 WORK_WITHIN = 23.0
 TO_DIAL = 2 * LEAST_DIAL
 """Seconds for everything before the lease: a slot that comes later is of no use."""
+DISABLED = "disabled"
 MOST_WAITS = 2
 """Receipts after which a message does not wait for somebody else's lease any more."""
 
@@ -66,7 +67,7 @@ def renew_one(ports: Ports, key: Key, version: str, receives: int, slots: Slots 
     if str(connection.version) != version:
         return _dropped(ports, "other_version")
     if team is None or obstacle:
-        return _left_for_a_day(ports, connection, obstacle)
+        return _left_alone(ports, connection, obstacle)
     until = started + WORK_WITHIN
     if is_second_look(connection, started):
         return _told(ports, renew(ports, team, connection, "schedule", until), receives)
@@ -118,19 +119,25 @@ def _read_anew(ports: Ports, key: Key) -> tuple[Team | None, Connection, str] | 
         return _dropped(ports, "newer_form")
     if connection is None:
         return _dropped(ports, "gone")
-    if team is None or not team.active or installation is None or not installation.enabled:
+    if team is None or not team.active or installation is None:
         return team, connection, "gone"
+    if not installation.enabled:
+        return team, connection, DISABLED
     expected = standing_of(where, installation, Member.from_item(rows[3]) if rows[3] else None)
     if expected is None or _stands_against(connection, expected, int(ports.clock.now())):
         return team, connection, "not_usable"
     return team, connection, ""
 
 
-def _left_for_a_day(ports: Ports, connection: Connection, why: str) -> Done:
-    """It is due and may not be renewed as things stand: look again tomorrow, instead of at the head of every tick."""
+def _left_alone(ports: Ports, connection: Connection, why: str) -> Done:
+    """It is due and may not be renewed as things stand: look again later, instead of at the head of every tick.
+
+    Tomorrow; or in an hour where an admin need only enable the installation: its rows are soon back in their rounds then.
+    """
     now = int(ports.clock.now())
     overdue = every(connection.version.unchanged(), Below("due_at", now + 1))
-    ports.table.commit((Change(connection.key, overdue, put={"due_at": now + DAY}),), fresh_id(ports))
+    again = now + (HOUR if why == DISABLED else DAY)
+    ports.table.commit((Change(connection.key, overdue, put={"due_at": again}),), fresh_id(ports))
     return _dropped(ports, why)
 
 
