@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,27 +15,6 @@ from tests.unit.attacks.bodies import spoilt
 from tests.unit.attacks.entrance import Entrance
 from tests.unit.attacks.matrix import Row, Scene
 from tests.unit.attacks.passing import WITH_BODY, Again, assert_sound, name_of, send
-from tests.world import World
-
-
-@pytest.fixture(scope="module")
-def entrance() -> Iterator[Entrance]:
-    opened = Entrance(World())
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def scene() -> Scene:
-    return Scene()
-
-
-@pytest.fixture
-def again(scene: Scene) -> Iterator[Again]:
-    """A way back to how the scene was, for the next try; it is taken at the end, too."""
-    restore = scene.remember()
-    yield restore
-    restore()
 
 
 def of_the_rivals(scene: Scene) -> dict[Key, Item]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -27,28 +27,6 @@ from tests.unit.attacks.passing import (
     send,
 )
 from tests.weakened import weakened
-from tests.world import World
-
-
-@pytest.fixture(scope="module")
-def entrance() -> Iterator[Entrance]:
-    opened = Entrance(World())
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def scene() -> Scene:
-    return Scene()
-
-
-@pytest.fixture
-def again(scene: Scene) -> Iterator[Again]:
-    """A way back to how the scene was, for the next try; it is taken at the end, too."""
-    restore = scene.remember()
-    yield restore
-    restore()
-
 
 # -- Bodies ------------------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ The rules are in `matrix.py`. A route without a row and a caller without an answ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -36,19 +36,12 @@ from tests.unit.attacks.matrix import OK, ROWS, RULES, Row, called, cell, prepar
 from tests.unit.attacks.passing import no_rows_asked
 from tests.weakened import weakened
 from tests.world import HOST as HOST_ROLE
-from tests.world import ISSUER, RIVAL_GATEWAY, World, iam
+from tests.world import ISSUER, RIVAL_GATEWAY, iam
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "ANY", "get")
 FOR_ADMINS = tuple(row for row in ROWS if row.rule == "admins")
 FOR_ROLES = tuple(row for row in ROWS if "hosts" in row.rule or "satellites" in row.rule)
 FOR_PEOPLE = tuple(row for row in ROWS if row not in FOR_ROLES and row.rule != "everybody")
-
-
-@pytest.fixture(scope="module")
-def entrance() -> Iterator[Entrance]:
-    opened = Entrance(World())
-    yield opened
-    opened.close()
 
 
 def test_every_route_of_the_document_has_a_row_and_every_row_a_route() -> None:

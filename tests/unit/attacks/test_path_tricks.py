@@ -16,7 +16,7 @@ from tests.unit.attacks.kinds import HOST, SATELLITE, kind_named
 from tests.unit.attacks.matrix import ROWS, Row, Scene
 from tests.unit.attacks.passing import PASSES, handed_over, path_of
 from tests.weakened import weakened
-from tests.world import Answered, World
+from tests.world import Answered
 
 WITH_IDS = [
     pytest.param(row, part.strip("{}"), id=f"{row.name} {part}")
@@ -71,13 +71,6 @@ TRICKS = {
     "very long": "a" * 4_000,
     "longer than any head": "a" * 20_000,
 }
-
-
-@pytest.fixture(scope="module")
-def entrance() -> Iterator[Entrance]:
-    opened = Entrance(World())
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")

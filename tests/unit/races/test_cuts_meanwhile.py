@@ -6,7 +6,6 @@ In the end nothing of it is stored, every token is revoked at its provider by a 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,8 @@ from strongroom.flows.chores import do_chore
 from tests.requirements import requirement
 from tests.unit import cutting
 from tests.unit.attacks.endings import leave, leave_and_come_back
-from tests.unit.attacks.scenes import account_behind, given_to_the_browser
+from tests.unit.attacks.scenes import account_behind
+from tests.unit.races.finishing import Ending, consented, rescued
 from tests.unit.races.moments import (
     WAYS,
     Prepared,
@@ -33,7 +33,6 @@ from tests.unit.renewals import Scene, rows
 from tests.weakened import weakened
 from tests.world import World
 
-Ending = Callable[[World, str], Any]
 EACH_WAY = pytest.mark.parametrize("renewing", WAYS.values(), ids=WAYS.keys())
 A_FEW = 3
 
@@ -81,28 +80,6 @@ def assert_nothing_is_left(world: Stepped) -> None:
 
 
 # -- while an authorization is finished
-
-
-def consented(ending: Ending) -> Race:
-    world = Stepped(shards=1)
-    installation = world.install()
-    back = world.provider.consent(world.begin("bob", installation).url, "bob")
-
-    def finish() -> None:
-        page = world.browse(back)
-        if page.status == 303:
-            world.complete("bob", given_to_the_browser(page))
-
-    return world, lambda: ending(world, installation), finish
-
-
-def rescued(ending: Ending) -> Race:
-    """The tokens of a consent wait on the rescue queue."""
-    world = Stepped(shards=1)
-    installation = world.install()
-    mine = world.consent(world.begin("bob", installation), "bob")
-    on_rescue(world, lambda: world.complete("bob", mine))
-    return world, lambda: ending(world, installation), taken(world, "rescue")
 
 
 @requirement("attack:E3")

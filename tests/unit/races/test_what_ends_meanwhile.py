@@ -28,7 +28,8 @@ from tests.unit.attacks.endings import (
     switch_there_and_back,
     uninstall,
 )
-from tests.unit.attacks.scenes import account_behind, given_to_the_browser
+from tests.unit.attacks.scenes import account_behind
+from tests.unit.races.finishing import consented, rescued
 from tests.unit.races.moments import (
     WAYS,
     Prepared,
@@ -41,8 +42,6 @@ from tests.unit.races.moments import (
     connected,
     happens,
     not_revoked,
-    on_rescue,
-    taken,
     tokens_are_stored,
 )
 from tests.unit.races.steps import Stepped
@@ -55,29 +54,6 @@ A_FEW = 3
 
 
 # -- E3, E4: while an authorization is in flight
-
-
-def consented(ending: Ending) -> Race:
-    """The provider sends the browser back, and the person finishes."""
-    world = Stepped(shards=1)
-    installation = world.install()
-    back = world.provider.consent(world.begin("bob", installation).url, "bob")
-
-    def finish() -> None:
-        page = world.browse(back)
-        if page.status == 303:
-            world.complete("bob", given_to_the_browser(page))
-
-    return world, lambda: ending(world, installation), finish
-
-
-def rescued(ending: Ending) -> Race:
-    """The tokens of a consent wait on the rescue queue."""
-    world = Stepped(shards=1)
-    installation = world.install()
-    mine = world.consent(world.begin("bob", installation), "bob")
-    on_rescue(world, lambda: world.complete("bob", mine))
-    return world, lambda: ending(world, installation), taken(world, "rescue")
 
 
 def assert_for_nobody(world: Stepped) -> None:
