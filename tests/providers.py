@@ -101,10 +101,11 @@ def _refreshing(refreshing: Refreshing) -> list[str]:
 
 
 def _revocation(entry: CatalogEntry) -> str:
+    by_hand = f", [by hand]({entry.revoking.page})" if entry.revoking.page else ""
     if entry.endpoints is not None and entry.endpoints.revocation is None:
-        return "none"
+        return f"none{by_hand}"
     known = {"token": "ends the sign-in", "grant": "ends the grant", None: "ends the grant (assumed)"}
-    return known[entry.revoking.ends]
+    return known[entry.revoking.ends] + by_hand
 
 
 def _doubts(entry: CatalogEntry, said: set[str]) -> list[str]:

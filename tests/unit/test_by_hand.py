@@ -296,6 +296,8 @@ def test_everybody_sees_where_tokens_go_and_nobody_the_secret(user: str) -> None
     everything = world.as_user(user, "GET", "/v1/teams/acme/installations")
     assert one.json == everything.json["installations"][0]
     assert one.json["scopes"] == ["files", "mail"]
+    secret = {"set": True, "rotated_at": None, "previous_until": None}
+    seen_by_admins = {"client_secret": secret, "callback_url": CALLBACK}
     assert one.json["provider"] == {
         "issuer": PROVIDER,
         "authorization_host": "provider.example",
@@ -306,7 +308,7 @@ def test_everybody_sees_where_tokens_go_and_nobody_the_secret(user: str) -> None
         "registration": "by_hand",
         "scopes": [],
         "entered": True,
-        **({"client_secret": {"set": True, "rotated_at": None, "previous_until": None}} if user == "alice" else {}),
+        **(seen_by_admins if user == "alice" else {}),
     }
     assert SECRET not in one.text + everything.text
 

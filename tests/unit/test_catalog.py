@@ -79,7 +79,7 @@ WHOLE: dict[str, Any] = {
         "idle": 86_400,
         "endpoint": "https://alice.files.example/refresh",
     },
-    "revoking": {"ends": "token", "body": "json"},
+    "revoking": {"ends": "token", "body": "json", "page": "https://account.example/apps?tab=connected"},
 }
 
 OUR_HEADERS = ("Authorization", "authorization", "Host", "HOST", "Content-Type", "Content-Length", "Cookie", "Accept")
@@ -242,6 +242,10 @@ MISTAKES: Mapping[str, dict[str, Any]] = {
     "a refresh that is no URL": planted("refreshing.endpoint", "/refresh"),
     "an unknown end": planted("revoking.ends", "everything"),
     "another body of a revocation": planted("revoking.body", "xml"),
+    "a page over http": planted("revoking.page", "http://files.example/apps"),
+    "a page on this machine": planted("revoking.page", "http://localhost/apps"),
+    "a page of another scheme": planted("revoking.page", "javascript://files.example/%0aalert(1)"),
+    "a page that is no URL": planted("revoking.page", "/apps"),
     "a header that is a number": planted("authenticating.headers", {"Files-Version": 3}),
     "a header with a strange name": planted("authenticating.headers", {"Files Version": "3"}),
     "a line break in a header": planted("authenticating.headers", {"Files-Version": "3\r\nHost: evil.example"}),
@@ -382,6 +386,29 @@ def test_two_providers_do_not_vouch_for_each_other() -> None:
     assert not CATALOG.knows_pair(
         "https://unlisted.example", "https://notion.com/authorize", "https://notion.com/token"
     )
+
+
+@pytest.mark.parametrize(
+    ("entry", "issuer", "page"),
+    [
+        (entries()["github"], "https://github.com/login/oauth", "https://github.com/settings/applications"),
+        (entries()["google"], "https://accounts.google.com/", "https://myaccount.google.com/permissions"),
+        (entries()["zendesk"], "https://alice.zendesk.com/tenant", "https://alice.zendesk.com"),
+        (STRICT, "https://Login.Example:8443/tenant?a=b", "https://login.example:8443"),
+        (STRICT, "http://localhost:8080/tenant", None),
+        *((STRICT, hostile, None) for hostile in ("javascript:alert(1)", "data:text/html,x", "//evil.example", "")),
+        (STRICT, "https://provider.example@evil.example", None),
+    ],
+)
+def test_a_person_ends_an_app_at_the_page_of_the_entry_or_where_the_issuer_is(
+    entry: CatalogEntry, issuer: str, page: str | None
+) -> None:
+    assert entry.page_to_end_at(issuer, loopback=False) == page
+
+
+def test_in_development_an_issuer_may_be_on_this_machine() -> None:
+    assert STRICT.page_to_end_at("http://localhost:8080/tenant", loopback=True) == "http://localhost:8080"
+    assert STRICT.page_to_end_at("http://provider.example", loopback=True) is None
 
 
 def test_of_an_unlisted_provider_the_rules_hold_and_nothing_is_relied_upon() -> None:

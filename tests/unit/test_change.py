@@ -199,16 +199,29 @@ def test_several_members_are_changed_at_once_with_a_record_that_names_them() -> 
 # -- what satellites inject
 
 
-def test_an_entry_without_the_token_is_added_without_anybody_connecting_again() -> None:
+def test_an_entry_without_the_token_asks_everybody_to_connect_again_too() -> None:
     world, installation = connected()
     answer = changed(world, installation, inject={"headers": {"X-Api-Key": "a-key-of-theirs"}})
     assert answer.json["injects"] == [{"kind": "header", "name": "X-Api-Key", "carries_token": False}]
+    assert world.look_up("bob", installation).json["reason"] == "installation_changed"
+    world.connect("bob", installation)
     assert world.look_up("bob", installation).json["headers"]["X-Api-Key"] == "a-key-of-theirs"
     (told,) = records(world, "installation_changed")
     assert (told["changed"], told["entries"]) == ("inject", "header X-Api-Key")
     assert "a-key-of-theirs" not in repr(told) + answer.text
     assert changed(world, installation, inject={"headers": {"X-Api-Key": "a-key-of-theirs"}}).json["revision"] == 1
+    assert world.look_up("bob", installation).status == 200
     assert changed(world, installation, inject={"headers": {"X-Api-Key": None}}).json["injects"] == []
+    assert world.look_up("bob", installation).json["reason"] == "installation_changed"
+
+
+def test_where_there_is_no_token_to_steer_an_entry_ends_nothing() -> None:
+    world = World()
+    installation = world.install(requires_oauth=False)
+    binding = stored(world, installation).binding
+    changed(world, installation, inject={"headers": {"X-Api-Key": "a-key-of-theirs"}})
+    assert world.look_up("bob", installation).json["headers"] == {"X-Api-Key": "a-key-of-theirs"}
+    assert (stored(world, installation).binding, stored(world, installation).revision) == (binding, 1)
 
 
 def test_a_template_that_carries_the_token_asks_everybody_to_connect_again() -> None:

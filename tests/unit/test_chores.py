@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from strongroom.domain import exchange
+from strongroom.domain.catalog import Catalog, CatalogEntry, Revoking
 from strongroom.domain.chore import GIVE_UP_AFTER, RevocationChore, RevocationOutcome
 from strongroom.domain.errors import KeysUnavailable, StoreUnavailable
 from strongroom.domain.http import Answer, Outgoing, Reply
@@ -124,6 +125,58 @@ def test_a_provider_without_a_revocation_endpoint_is_not_told() -> None:
     scene.world.deliver()
     assert ended(scene.world) == ("ended", "unsupported")
     assert scene.world.egress.sent_to(REVOKE_URL) == []
+
+
+def page_told(scene: Scene) -> object:
+    """The page that the record of the revocation's end carries."""
+    (told,) = [row for row in rows(scene.world, "record") if row["event"] == "revocation_ended"]
+    return told.get("page")
+
+
+@pytest.mark.parametrize(("behaviour", "outcome"), OUTCOMES)
+def test_the_record_says_where_a_person_ends_what_the_provider_did_not(
+    behaviour: Behaviour, outcome: RevocationOutcome
+) -> None:
+    scene = revoked()
+    scene.world.egress.on("POST", REVOKE_URL, behaviour)
+    scene.world.deliver()
+    assert page_told(scene) == (None if outcome == "revoked" else "https://provider.example")
+
+
+def test_of_a_provider_that_was_never_reached_the_record_says_it_too() -> None:
+    scene = revoked()
+    scene.world.egress.on("POST", REVOKE_URL, by_hint(503, 503))
+    scene.world.clock.advance(GIVE_UP_AFTER)
+    scene.world.tick()
+    assert ended(scene.world) == ("ended", "unreachable")
+    assert page_told(scene) == "https://provider.example"
+
+
+def test_of_a_listed_provider_the_record_has_the_page_of_the_catalog() -> None:
+    scene = revoked(revocation_endpoint=None)
+    page = "https://account.provider.example/apps"
+    entry = CatalogEntry("Provider", issuers=(scene.world.provider.issuer,), revoking=Revoking(page=page))
+    scene.world.catalog = Catalog((entry,))
+    scene.world.ports = scene.world.new_environment()
+    scene.world.deliver()
+    assert ended(scene.world) == ("ended", "unsupported")
+    assert page_told(scene) == page
+
+
+def test_an_issuer_that_is_no_web_address_is_no_page() -> None:
+    scene = revoked(revocation_endpoint=None)
+    scene.world.table.place({**chore(scene.world), "issuer": "javascript://provider.example/%0aalert(1)"})
+    scene.world.deliver()
+    assert ended(scene.world) == ("ended", "unsupported")
+    assert page_told(scene) is None
+
+
+def test_control_without_the_reading_of_the_issuer_it_would_be_one() -> None:
+    scene = revoked(revocation_endpoint=None)
+    scene.world.table.place({**chore(scene.world), "issuer": "javascript:alert(1)"})
+    with weakened(CatalogEntry.page_to_end_at, "(found.origin if found is not None else None)", "issuer"):
+        scene.world.deliver()
+    assert page_told(scene) == "javascript:alert(1)"
 
 
 def test_a_connection_without_a_refresh_token_is_told_of_its_access_token() -> None:

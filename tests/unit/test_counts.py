@@ -76,7 +76,7 @@ def test_who_is_connected_and_why_others_are_not_is_counted_by_reason() -> None:
     for user in ("alice", "bob"):
         world.connect(user, installation)
     world.revoke("bob", installation)
-    world.put_member("acme", "dora", "team_user")
+    world.put_member("acme", "carol-1", "team_user")
     found = counted(world, installation)
     assert (found["members"], found["connected"]) == (4, 1)
     assert found["not_connected"] == {"never_connected": 2, "revoked": 1}

@@ -35,6 +35,7 @@ from tests.template import environment, functions, routes, template
 README, SECURITY = ROOT / "README.md", ROOT / "SECURITY.md"
 HOSTS = {"docs.astral.sh", "semver.org", "www.apache.org"}
 HOSTS |= {urlsplit(entry.documentation).netloc for entry in providers.entries().values()}
+HOSTS |= {urlsplit(entry.revoking.page).netloc for entry in providers.entries().values() if entry.revoking.page}
 TOOLS = {"aws", "curl", "field", "ask", "echo", "python3", "sam"}
 SOURCES = [*PACKAGE.rglob("*.py"), *(ROOT / "functions").rglob("*.py"), *(ROOT / "local").rglob("*.py")]
 

@@ -180,7 +180,7 @@ def test_there_are_twenty_entries_at_most() -> None:
 
 
 def test_names_and_values_together_are_bounded_since_every_look_up_reads_them() -> None:
-    entries = [variable(f"A{number}", "v" * 4094) for number in range(4)]
+    entries = [variable(f"A{number}", "v" * 4094) for number in range(2)]
     assert sum(len(one.name) + len(one.value.reveal()) for one in entries) == MOST_CHARACTERS
     assert code_of(*entries) is None
     assert code_of(*entries, variable("B", "x")) == "invalid_request"
@@ -288,6 +288,15 @@ def test_values_that_do_not_fit_their_names_are_an_integrity_error(text: str) ->
     assert from_text(names, Secret('["k", "k"]'))
 
 
+ELSEWHERE = (
+    "https://files.example:8443/mcp",
+    "https://evil.example/mcp",
+    "https://files.example/other",
+    "https://files.example/mcp/",
+    "https://files.example/mcp?tenant=2",
+)
+
+
 def installation(
     identifier: str = "i", team: str = "acme", url: str | None = "https://files.example/mcp"
 ) -> Installation:
@@ -304,16 +313,18 @@ def test_the_place_binds_every_name_its_kind_its_order_and_what_carries_the_toke
     assert all(a != b for at, a in enumerate(places) for b in places[at + 1 :])
 
 
-def test_the_place_binds_the_installation_and_the_origin_of_its_url_but_no_path() -> None:
+def test_the_place_binds_the_installation_and_all_of_its_url() -> None:
     here = place(installation(), ())
     others = [installation("j"), installation(team="rivals"), installation(url=None)]
-    others += [installation(url=url) for url in ("https://files.example:8443/mcp", "https://evil.example/mcp")]
+    others += [installation(url=url) for url in ELSEWHERE]
     assert all(place(other, ()) != here for other in others)
-    assert place(installation(url="https://FILES.example:443/other"), ()) == here
+    assert place(installation(), ()) == here
 
 
 def test_a_row_holds_names_in_clear_and_comes_back() -> None:
-    sealed = Sealed("https://files.example", names_of((header("X-Key", ACCESS_TOKEN), variable("KEY", "k"))), b"blob")
+    sealed = Sealed(
+        "https://files.example/mcp", names_of((header("X-Key", ACCESS_TOKEN), variable("KEY", "k"))), b"blob"
+    )
     assert sealed.to_value()["names"] == [
         {"kind": "header", "name": "X-Key", "carries_token": True},
         {"kind": "env", "name": "KEY", "carries_token": False},
@@ -321,11 +332,11 @@ def test_a_row_holds_names_in_clear_and_comes_back() -> None:
     assert Sealed.from_value(sealed.to_value()) == sealed
 
 
-def test_what_was_entered_for_another_origin_is_not_there() -> None:
-    row = Sealed("https://files.example", (), b"blob").to_value()
+def test_what_was_entered_for_another_url_is_not_there() -> None:
+    row = Sealed("https://files.example/mcp", (), b"blob").to_value()
     assert sealed_in(replace(installation(), injected=row)) is not None
-    assert sealed_in(replace(installation(url="https://evil.example/mcp"), injected=row)) is None
-    assert sealed_in(replace(installation(url=None), injected=row)) is None
+    for url in (*ELSEWHERE, None):
+        assert sealed_in(replace(installation(url=url), injected=row)) is None
 
 
 @pytest.mark.parametrize(
@@ -333,9 +344,10 @@ def test_what_was_entered_for_another_origin_is_not_there() -> None:
     [
         {},
         {"names": [], "values": b""},
-        {"origin": "", "names": [], "values": "text"},
-        {"origin": "", "names": {}, "values": b""},
-        {"origin": "", "names": [{"kind": "cookie", "name": "x", "carries_token": False}], "values": b""},
+        {"origin": "", "names": [], "values": b""},
+        {"server": "", "names": [], "values": "text"},
+        {"server": "", "names": {}, "values": b""},
+        {"server": "", "names": [{"kind": "cookie", "name": "x", "carries_token": False}], "values": b""},
     ],
     ids=repr,
 )

@@ -50,6 +50,14 @@ def test_a_header_by_which_servers_take_keys_may_be_set(name: str) -> None:
         *("Origin", "Referer", "Expect", "Last-Event-ID", "X-Amz-Security-Token", "X-Amzn-Trace-Id", "Sec-Fetch-Site"),
         *("X-HTTP-Method-Override", "X-Original-URL", "X-Rewrite-Url", "X-Real-IP", "True-Client-IP", "HTTP2-Settings"),
         *("If-None-Match", "Range", "Access-Control-Request-Method", "Max-Forwards", "CF-Connecting-IP"),
+        *(
+            "X-Forwarded",
+            "X-Host",
+            "Remote-User",
+            "X-Remote-User",
+            "X-Goog-Authenticated-User-Email",
+            "WL-Proxy-Client-IP",
+        ),
     ],
 )
 def test_a_header_of_somebody_else_may_not_be_set_in_any_case(name: str) -> None:
@@ -145,6 +153,8 @@ def test_a_variable_that_a_server_reads_may_be_set(name: str) -> None:
             "RUSTC_WRAPPER",
         ),
         *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "GLOBAL_AGENT_HTTP_PROXY"),
+        *("GCE_METADATA_HOST", "GCE_METADATA_IP", "IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET"),
+        *("AZURE_AUTHORITY_HOST", "MONO_PATH"),
         *(
             "SSL_CERT_FILE",
             "SSLKEYLOGFILE",

@@ -31,7 +31,7 @@ FOUND: dict[str, Any] = {
     "scopes": ["files"],
     "entered": False,
 }
-TO_ADMINS = {**FOUND, "client_secret": None}
+TO_ADMINS = {**FOUND, "client_secret": None, "callback_url": None}
 
 
 def shown(world: World, installation: str, user: str = "bob") -> dict[str, Any]:

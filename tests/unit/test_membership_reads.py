@@ -59,13 +59,13 @@ def test_a_host_reads_who_is_in_the_team_in_which_role_since_when() -> None:
     began = int(world.clock.now())
     world.clock.advance(100)
     world.put_member("acme", "bob", "team_admin")
-    world.put_member("acme", "dora", "team_user")
+    world.put_member("acme", "carol-1", "team_user")
     world.put_member("acme", "carol", None)
     told = {one["user"]: (one["role"], one["since"]) for one in page(world)["members"]}
     assert told == {
         "alice": ("team_admin", began),
         "bob": ("team_admin", began),
-        "dora": ("team_user", began + 100),
+        "carol-1": ("team_user", began + 100),
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.fakes.egress import replying
 from tests.openapi import operations
 from tests.unit import entered
 from tests.unit.attacks.doors import reads_documents
@@ -14,6 +15,7 @@ from tests.world import ACCOUNT, GATEWAY, HOST, MCP_URL, PUBLIC_URL, STRANGER, A
 
 NEVER_MINTED = "a" * 20
 HERE = "/v1/teams/acme/installations"
+REVOKE_URL = "https://provider.example/revoke"
 
 
 def connecting(world: Watched, installation: str) -> None:
@@ -80,6 +82,20 @@ def looking_back(world: Watched, installation: str) -> None:
     world.as_user("alice", "GET", "/v1/teams/acme/records", query="next=yesterday")
 
 
+def ending_at_the_provider(world: Watched) -> None:
+    """A grant that its provider would not end, for the person and for an admin to read of."""
+    installation = world.install(name="Left there")
+    world.connect("bob", installation)
+    told = world.egress.routes.get(("POST", REVOKE_URL))
+    world.egress.on("POST", REVOKE_URL, replying(404))
+    world.revoke("bob", installation)
+    world.deliver()
+    for user, path in (("bob", f"{HERE}/{installation}/timeline"), ("alice", "/v1/teams/acme/records")):
+        assert '"link":"https://provider.example"' in world.as_user(user, "GET", path).text
+    if told is not None:
+        world.egress.on("POST", REVOKE_URL, told)
+
+
 def counting(world: Watched, installation: str) -> None:
     for user in ("alice", "bob", "mallory"):
         world.as_user(user, "GET", f"{HERE}/{installation}/connections")
@@ -115,7 +131,7 @@ def changing(world: Watched) -> None:
 
 
 def burying(world: Watched) -> None:
-    world.put_member("retired", "dora", "team_admin")
+    world.put_member("retired", "carol-1", "team_admin")
     world.as_role(GATEWAY, "DELETE", "/v1/host/teams/retired")
     world.call("DELETE", "/v1/host/teams/retired", None, {"iam": {"accountId": ACCOUNT, "callerId": "AIDAUSER"}})
     for _ in range(2):
@@ -148,6 +164,7 @@ def a_day() -> Watched:
     trespassing(world, installation)
     misspelling(world, installation)
     looking_back(world, installation)
+    ending_at_the_provider(world)
     counting(world, installation)
     rotating(world, installation)
     changing(world)

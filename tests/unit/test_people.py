@@ -35,13 +35,13 @@ def events(world: World, event: str) -> list[Mapping[str, Value]]:
 
 def test_the_first_member_makes_the_team() -> None:
     world = World()
-    assert world.put_member("newcomers", "dora", "team_admin").json == {
+    assert world.put_member("newcomers", "carol-1", "team_admin").json == {
         "team": "newcomers",
-        "user": "dora",
+        "user": "carol-1",
         "role": "team_admin",
     }
     assert world.table.row(keys.team("newcomers")) is not None
-    assert world.as_user("dora", "GET", "/v1/teams/newcomers/installations").status == 200
+    assert world.as_user("carol-1", "GET", "/v1/teams/newcomers/installations").status == 200
 
 
 def test_a_repeated_put_changes_nothing_above_all_not_the_epoch() -> None:
@@ -151,8 +151,8 @@ def test_a_role_is_not_given_to_one_who_left_at_the_same_moment_without_a_new_ep
 def test_two_first_members_at_once_make_one_team() -> None:
     world = World()
     world.table.before["commit"] = meanwhile(lambda: world.put_member("newcomers", "erin", "team_admin"))
-    assert world.put_member("newcomers", "dora", "team_admin").status == 200
-    assert {member(world, user, "newcomers")["state"] for user in ("dora", "erin")} == {"active"}
+    assert world.put_member("newcomers", "carol-1", "team_admin").status == 200
+    assert {member(world, user, "newcomers")["state"] for user in ("carol-1", "erin")} == {"active"}
 
 
 def test_a_deleted_team_never_comes_back() -> None:
@@ -218,10 +218,10 @@ def test_a_host_speaks_for_the_teams_that_the_operator_named(patterns: list[str]
     world = World()
     world.table.place(operators_host_row(NARROW, patterns))
     if speaks:
-        put_member(world.ports, NARROW, team, "dora", "team_user")
+        put_member(world.ports, NARROW, team, "carol-1", "team_user")
         return
     with pytest.raises(NotFound):
-        put_member(world.ports, NARROW, team, "dora", "team_user")
+        put_member(world.ports, NARROW, team, "carol-1", "team_user")
     with pytest.raises(NotFound):
         put_satellite(world.ports, NARROW, team, STRANGER, allowed=True)
 
@@ -230,7 +230,7 @@ def test_a_host_speaks_for_the_teams_that_the_operator_named(patterns: list[str]
 def test_a_satellite_or_a_stranger_is_no_host(caller: Caller) -> None:
     world = World()
     with pytest.raises(NotFound):
-        put_member(world.ports, caller, "acme", "dora", "team_admin")
+        put_member(world.ports, caller, "acme", "carol-1", "team_admin")
 
 
 # -- satellites
@@ -266,8 +266,8 @@ def test_two_satellites_that_are_put_at_once_are_both_there() -> None:
 def test_a_host_that_is_made_a_satellite_stays_a_host() -> None:
     world = World()
     world.put_satellite("acme", HOST)
-    assert world.put_member("acme", "dora", "team_user").status == 200
-    assert world.look_up("dora", world.install(), by=HOST).status == 409
+    assert world.put_member("acme", "carol-1", "team_user").status == 200
+    assert world.look_up("carol-1", world.install(), by=HOST).status == 409
 
 
 def test_there_is_no_satellite_of_a_team_that_does_not_exist() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from strongroom.domain import keys
+from strongroom.domain.policy import DAY
 from tests.unit import entered
 from tests.unit.attacks.scenes import records, rows
 from tests.unit.changing import change, come_to_rest, connected, place, revoke_all, uninstall
@@ -33,13 +34,13 @@ def test_what_was_connected_at_an_uninstalled_server_is_ended_at_its_provider_an
     assert world.table.row(keys.installation("acme", installation)) is None
 
 
-def test_the_client_that_was_entered_goes_with_its_installation() -> None:
+def test_the_client_that_was_entered_lapses_after_its_installation() -> None:
     world = World()
     installation = entered.installed(world, entered.whole_provider())
     world.connect("bob", installation)
     uninstall(world, installation)
     come_to_rest(world, 6)
-    assert rows(world, "provider_client") == []
+    assert [int(str(row["ttl"])) > world.clock.now() + 14 * DAY for row in rows(world, "provider_client")] == [True]
     assert [grant.alive for grant in world.provider.grants] == [False]
 
 

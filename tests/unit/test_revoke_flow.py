@@ -49,7 +49,7 @@ def test_who_never_connected_can_revoke_too_and_what_was_begun_before_ends_by_it
     world = World()
     installation = world.install()
     mine = world.consent(world.begin("bob", installation), "bob")
-    assert world.revoke("bob", installation).json["connection"]["reason"] == "revoked"
+    assert world.revoke("bob", installation).json["connection"]["reason"] == "never_connected"
     assert world.complete("bob", mine).json["error"] == "revoked_meanwhile"
     assert rows(world, "chore") == []
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from strongroom.domain.errors import QueueUnavailable
 from strongroom.domain.policy import DAY
-from strongroom.domain.table import Key, Value
+from strongroom.domain.table import Item, Key, Page, Query, Value
 from strongroom.flows import sweep
 from strongroom.flows.work import Done, renew_one
 from strongroom.ports import Message
 from tests.fakes.faults import fails
+from tests.fakes.table import FakeTable
 from tests.requirements import requirement
 from tests.unit.renewals import (
     Scene,
@@ -21,6 +23,7 @@ from tests.unit.renewals import (
     queue,
     replies,
 )
+from tests.weakened import weakened
 from tests.world import World
 
 
@@ -95,6 +98,68 @@ def test_all_pages_of_what_is_due_are_read_overdue_first(number: int) -> None:
 def test_a_very_long_list_is_cut_and_the_rest_waits_for_the_next_tick() -> None:
     world = World()
     assert len(due_rows(world, sweep.MOST_PER_SHARD + 150)) == sweep.MOST_PER_SHARD
+
+
+class Crowded(FakeTable):
+    """The index of one shard, in the order in which it is due: a crowd need not be sorted for each page."""
+
+    def __init__(self, world: World, due: list[Item]) -> None:
+        super().__init__(world.clock)
+        self._due = due
+
+    def query(self, query: Query) -> Page:
+        assert (query.index, query.partition) == ("due", "D#0")
+        self.requests["Query"] += 1
+        start = int(query.after["at"]) if query.after else 0
+        end = start + query.limit
+        return Page(self._due[start:end], {"at": end} if end < len(self._due) else None)
+
+
+def with_a_crowd(kind: str, number: int) -> World:
+    """One renewal and one chore are due in shard 0, and before them so many of one kind."""
+    world = World()
+    row = connected_in(world).row
+    chore: Item = {"SK": "A", "kind": "chore", "team": "acme"}
+    crowd: dict[str, list[Item]] = {
+        "connection": [{**row, "SK": f"C#{position:020d}"} for position in range(number)],
+        "chore": [{**chore, "PK": f"V#{position:020d}"} for position in range(number)],
+    }
+    last: list[Item] = [{**row, "SK": f"C#{'z' * 20}"}, {**chore, "PK": "V#last", "team": "globex"}]
+    table = Crowded(world, crowd[kind] + last)
+    world.table, world.ports = table, replace(world.ports, table=table)
+    sweep.sweep_shard(world.ports, 0)
+    return world
+
+
+def queued_last(world: World) -> tuple[bool, bool]:
+    """Whether the renewal, and whether the chore, that came after the crowd was handed on."""
+    renewals = [json.loads(message.body)["sk"] for message in queue(world, "renewal").sent]
+    chores = [json.loads(message.body)["chore"] for message in queue(world, "chore").sent]
+    return f"C#{'z' * 20}" in renewals, "last" in chores
+
+
+@requirement("fault:F22")
+@pytest.mark.parametrize(("crowd", "queued"), [("chore", (True, False)), ("connection", (False, True))])
+def test_neither_chores_nor_renewals_of_one_team_keep_the_others_away(crowd: str, queued: tuple[bool, bool]) -> None:
+    world = with_a_crowd(crowd, sweep.MOST_PER_SHARD + 50)
+    assert queued_last(world) == queued
+    sent = [len(queue(world, name).sent) for name in ("chore", "renewal")]
+    assert sorted(sent) == [1, sweep.MOST_PER_SHARD]
+
+
+@requirement("fault:F22")
+@pytest.mark.parametrize("crowd", ["chore", "connection"])
+def test_control_with_one_room_for_both_a_crowd_of_one_kind_keeps_the_other_away(crowd: str) -> None:
+    with weakened(sweep.sweep_shard, "not room.total()", "not all(room.values())"):
+        world = with_a_crowd(crowd, sweep.MOST_PER_SHARD + 50)
+    assert queued_last(world) == (False, False)
+
+
+@requirement("fault:F22")
+def test_a_sweep_reads_twenty_thousand_rows_at_most() -> None:
+    world = with_a_crowd("chore", sweep.MOST_READ + 50)
+    assert world.table.requests == {"Query": sweep.MOST_READ // sweep.PAGE}
+    assert queued_last(world) == (False, False)
 
 
 def test_messages_are_grouped_by_provider() -> None:

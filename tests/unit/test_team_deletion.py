@@ -64,7 +64,7 @@ def test_from_that_moment_on_the_team_is_not_there_for_anybody() -> None:
     assert world.look_up("bob", installation, by=STRANGER).status == 403
     assert world.as_user("alice", "GET", "/v1/teams/acme/installations").status == 404
     assert world.as_user("alice", "POST", "/v1/teams/acme/installations", {"name": "x", "url": MCP_URL}).status == 404
-    assert world.put_member("acme", "dora", "team_admin").status == 404
+    assert world.put_member("acme", "carol-1", "team_admin").status == 404
     assert world.put_member("acme", "bob", None).status == 404
     assert world.put_satellite("acme", GATEWAY).status == 404
 
@@ -88,7 +88,7 @@ def test_whoever_does_not_speak_for_the_team_changes_nothing(caller: Caller) -> 
 def test_a_team_that_never_was_is_not_buried() -> None:
     world = World()
     assert world.delete_team("nowhere").status == 404
-    assert world.put_member("nowhere", "dora", "team_admin").status == 200
+    assert world.put_member("nowhere", "carol-1", "team_admin").status == 200
 
 
 def test_an_authorization_under_way_is_finished_by_nobody() -> None:

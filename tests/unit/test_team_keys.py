@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -19,10 +20,11 @@ from strongroom.flows import chores, remains
 from strongroom.flows.chores import do_chore
 from strongroom.flows.settle import settle
 from tests.fakes.table import FakeTable
-from tests.unit import entered
+from tests.unit import entered, rotations
 from tests.unit.cutting import (
     MINUTE,
     alive,
+    cuts,
     drained,
     is_cleared,
     let_pass,
@@ -244,35 +246,80 @@ def entered_and_removed(*, reachable: bool = True) -> tuple[World, str]:
     return world, installation
 
 
+def dropped_at_once() -> AbstractContextManager[None]:
+    """The client goes with the end of the cut."""
+    return weakened(remains.last_writes, "_let_lapse(clearing, row, now)", "clearing.drop(row)")
+
+
 def client_rows(world: World) -> list[Item]:
     return [row for row in rows(world, "provider_client") if row["provider_key"] == entered.key_of()]
 
 
-def test_an_entered_client_goes_when_its_installation_has() -> None:
+def test_an_entered_client_lapses_when_no_result_can_come_any_more() -> None:
+    """The rescue queue keeps a result for 14 days, and its tokens are revoked with this client."""
     world, _ = entered_and_removed()
-    assert client_rows(world) == []
     assert is_cleared(world)
+    (ended,) = [row["ended_at"] for row in cuts(world)]
+    assert [row["ttl"] for row in client_rows(world)] == [int(str(ended)) + 15 * DAY]
 
 
 def test_an_entered_client_stays_while_a_revocation_needs_its_secret() -> None:
     world, _ = entered_and_removed(reachable=False)
-    assert len(client_rows(world)) == 1
+    assert ["ttl" in row for row in client_rows(world)] == [False]
     world.egress.unreachable.clear()
     world.clock.advance(2 * HOUR)
     let_pass(world)
     assert alive(world) == []
     world.clock.advance(2 * HOUR)
     let_pass(world)
-    assert client_rows(world) == []
+    assert [int(str(row["ttl"])) > world.clock.now() + 14 * DAY for row in client_rows(world)] == [True]
 
 
 def test_control_who_takes_the_client_at_once_can_tell_the_provider_nothing() -> None:
-    with weakened(remains.still_needed, "bool(waiting) and ", "False and "):
+    with weakened(remains.still_needed, "bool(waiting) and ", "False and "), dropped_at_once():
         world, _ = entered_and_removed(reachable=False)
     world.egress.unreachable.clear()
     world.clock.advance(2 * HOUR)
     let_pass(world)
     assert alive(world) == ["bob"]
+
+
+def late_after_uninstalling() -> tuple[World, str]:
+    """A renewal's result lay on the rescue queue when its installation was removed, and comes out ten days later."""
+    scene = rotations.connected()
+    world = scene.world
+    refuses_tokens(world)
+    scene.renew()
+    heals(world)
+    (text,) = bodies(world, "rescue")
+    for delivery in queue(world, "rescue").receive():
+        queue(world, "rescue").delete(delivery.receipt)
+    removed = world.as_user("alice", "DELETE", f"/v1/teams/acme/installations/{scene.installation}")
+    assert removed.status == 200, removed.text
+    let_pass(world, 6)
+    assert the_cut(world)["state"] == "ended"
+    world.clock.advance(10 * DAY)
+    world.provider.revoked.clear()
+    return world, text
+
+
+def test_a_result_that_comes_ten_days_after_uninstalling_is_revoked_at_the_provider() -> None:
+    world, text = late_after_uninstalling()
+    (grant,) = world.provider.grants
+    settle(world.ports, decode(text))
+    let_pass(world)
+    assert {grant.refresh, grant.access} <= set(world.provider.revoked)
+    assert is_cleared(world)
+
+
+def test_control_without_the_client_what_came_late_lives_on_at_the_provider() -> None:
+    with dropped_at_once():
+        world, text = late_after_uninstalling()
+    settle(world.ports, decode(text))
+    for _ in range(10 * 4):
+        world.clock.advance(DAY // 4)
+        world.tick()
+    assert world.provider.revoked == []
 
 
 def test_a_client_that_the_team_shares_stays_when_one_installation_goes() -> None:

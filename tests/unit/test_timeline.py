@@ -11,12 +11,14 @@ from strongroom.domain.breaker import Breaker
 from strongroom.domain.errors import StoreUnavailable
 from strongroom.domain.http import Reply
 from strongroom.domain.record import KEPT_FOR
-from strongroom.domain.table import Put
+from strongroom.domain.table import Item, Put, Value
+from strongroom.domain.timeline import Told
 from tests.fakes.egress import Behaviour, replying
 from tests.fakes.faults import fails
 from tests.requirements import requirement
 from tests.unit.attacks.scenes import records
 from tests.unit.renewals import TOKEN_URL, Scene, connected, nearly_over, raises, when
+from tests.weakened import weakened
 from tests.world import GATEWAY, World
 
 STEP_UP = 'Bearer error="insufficient_scope", scope="files mail"'
@@ -54,7 +56,7 @@ def ticks(world: World, times: int) -> None:
 def test_the_timeline_tells_the_story_of_a_day() -> None:
     world = World()
     installation = world.install()
-    assert story(world, installation)["now"]["text"] == "Nobody has connected yet. Connect."
+    assert story(world, installation)["now"]["text"] == "There is no connection. Connect."
 
     world.connect("bob", installation)
     ticks(world, 11)
@@ -127,7 +129,61 @@ def test_how_a_revocation_ended_at_the_provider_is_told() -> None:
     world.clock.advance(1)
     world.deliver()
     assert happened(world, scene.installation)[-1] == ("revocation_ended", "unsupported")
-    assert "remove Strongroom in your account there" in story(world, scene.installation)["events"][0]["text"]
+    latest, *earlier = story(world, scene.installation)["events"]
+    assert "remove Strongroom in your account there" in latest["text"]
+    assert latest["link"] == "https://provider.example"
+    assert {event["link"] for event in earlier} == {None}
+
+
+def test_a_revocation_that_succeeded_leaves_nothing_to_do_and_no_link() -> None:
+    scene = connected()
+    scene.world.clock.advance(1)
+    scene.world.revoke("bob", scene.installation)
+    scene.world.clock.advance(1)
+    scene.world.deliver()
+    assert happened(scene.world, scene.installation)[-1] == ("revocation_ended", "revoked")
+    assert {event["link"] for event in story(scene.world, scene.installation)["events"]} == {None}
+
+
+def links_of(page: Value) -> list[str | None]:
+    """What people read where a record holds this page: the person, and then an admin."""
+    scene = connected()
+    [row] = records(scene.world, "connected")
+    scene.world.table.place({**row, "page": page})
+    shown = scene.world.as_user("alice", "GET", "/v1/teams/acme/records").json["records"]
+    [link] = [record["link"] for record in shown if record["event"] == "connected"]
+    return [story(scene.world, scene.installation)["events"][0]["link"], link]
+
+
+HOSTILE: list[Value] = [
+    "javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "http://provider.example/apps",
+    "http://localhost/apps",
+    "https://provider.example@evil.example",
+    "https://provider.example\\@evil.example",
+    "//evil.example",
+    " https://provider.example",
+    7,
+]
+
+
+@pytest.mark.parametrize("page", HOSTILE)
+def test_a_link_is_an_https_url_whatever_the_row_holds(page: Value) -> None:
+    assert links_of("https://provider.example/apps") == ["https://provider.example/apps"] * 2
+    assert links_of(page) == [None, None]
+
+
+def test_control_without_the_reading_of_the_page_any_scheme_would_be_shown() -> None:
+    with weakened(Told.from_item.__func__, "page.text if page is not None else None", "item.get('page')"):  # type: ignore[attr-defined]
+        assert links_of("javascript:alert(1)") == ["javascript:alert(1)"] * 2
+
+
+def test_in_development_a_link_may_be_on_this_machine() -> None:
+    row: Item = {"SK": "x", "event": "revocation_ended", "at": 1, "by": "strongroom", "page": "http://localhost:8080"}
+    assert Told.from_item(row, loopback=True).link == "http://localhost:8080"
+    assert Told.from_item(row, loopback=False).link is None
+    assert Told.from_item({**row, "page": "http://provider.example"}, loopback=True).link is None
 
 
 # -- Trouble

@@ -26,7 +26,7 @@ from strongroom.domain.timeline_words import (
 from tests.codes import FLOWS
 from tests.openapi import ROOT, document
 
-OWN = {"user", "installation", "reason", "why", "outcome"}
+OWN = {"user", "installation", "reason", "why", "outcome", "page"}
 """What a record tells outside its facts."""
 ERRORS = (ROOT / "docs" / "errors.md").read_text("utf-8")
 
@@ -123,7 +123,7 @@ STATUSES = {
     ),
     "The provider refused to renew. Connect again.": Status("auth_required", "refused", AT, "reconnect"),
     "The provider refused to renew. An admin has to connect.": Status("auth_required", "refused", AT, "none"),
-    "Nobody has connected yet. An admin has to connect.": Status("not_connected", None, 0, "none"),
+    "There is no connection. An admin has to connect.": Status("not_connected", None, 0, "none"),
 }
 
 

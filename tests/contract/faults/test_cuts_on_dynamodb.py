@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from strongroom.domain import keys
+from strongroom.domain.policy import DAY
+from strongroom.domain.rows import number
 from tests.contract.faults.aws_world import Aws
 from tests.requirements import requirement
 from tests.unit import entered
@@ -70,9 +72,10 @@ def test_a_team_that_is_deleted(region: tuple[World, str]) -> None:
     assert not tombstone(world).keys() & {"keys_connection", "keys_installation"}
 
 
-def test_an_installation_that_is_removed_takes_the_client_that_was_entered_for_it(region: tuple[World, str]) -> None:
+def test_an_installation_that_is_removed_lets_the_client_lapse_that_was_entered_for_it(region: tuple[World, str]) -> None:
     world, _ = region
     (by_hand,) = [str(row["installation"]) for row in rows(world, "installation") if row["name"] == "By Hand"]
     assert world.as_user("alice", "DELETE", f"/v1/teams/acme/installations/{by_hand}").status == 200
     let_pass(world, 4)
-    assert [row for row in rows(world, "provider_client") if row["provider_key"] == entered.key_of()] == []
+    (client,) = [row for row in rows(world, "provider_client") if row["provider_key"] == entered.key_of()]
+    assert number(client, "ttl") > world.clock.now() + 14 * DAY

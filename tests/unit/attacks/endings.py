@@ -90,7 +90,7 @@ ENDINGS: list[tuple[Ending, str]] = [
     (switch_the_mode, "installation_changed"),
     (switch_there_and_back, "installation_changed"),
     (revoke_for_all, "installation_changed"),
-    (uninstall, "no_longer_member"),
+    (uninstall, "installation_changed"),
     (delete_the_team, "no_longer_member"),
     (revoke, "revoked_meanwhile"),
 ]

@@ -25,7 +25,7 @@ from tests.world import MCP_URL, World
 TRAP = "https://trap.example/mcp"
 TRAP_PROVIDER = "https://trap-provider.example"
 OTHER_DRAFT = "trap" + "a" * 16
-REBINDS = "templates_changed or no_oauth or not _RENEW_THE_BINDING.isdisjoint(members)"
+REBINDS = "injects_otherwise or no_oauth or not _RENEW_THE_BINDING.isdisjoint(members)"
 
 
 def another(**changes: Any) -> dict[str, Any]:
@@ -43,13 +43,20 @@ BAITS: dict[str, tuple[dict[str, Any], ...]] = {
     "mode, there and back": ({"sharing": "shared"}, {"sharing": "per_user"}),
     "header": ({"inject": {"headers": {"X-Collect": "{access_token}"}}},),
     "variable": ({"inject": {"env": {"COLLECTED": "t={access_token}"}}},),
+    "header without the token": ({"inject": {"headers": {"X-Atlassian-Jira-Url": TRAP}}},),
+    "variable without the token": ({"inject": {"env": {"GITLAB_API_URL": TRAP}}},),
     "no OAuth, there and back": ({"provider": None, "requires_oauth": False}, {"requires_oauth": True}),
     "provider, left out": ({"provider": None},),
     "client": (another(draft=OTHER_DRAFT, client={"client_id": "trap"}),),
     "secret": (another(draft=OTHER_DRAFT, client={**entered.CLIENT, "client_secret": "known"}),),
     "every endpoint": (another(draft=OTHER_DRAFT, issuer=TRAP_PROVIDER, endpoints=endpoints_of(TRAP_PROVIDER)),),
-    "token endpoint": (another(endpoints={**entered.ENDPOINTS, "token": "https://provider.example/elsewhere"}),),
-    "revocation endpoint": (another(endpoints={**entered.ENDPOINTS, "revocation": "https://provider.example/x"}),),
+    "authorization endpoint": (another(endpoints={**entered.ENDPOINTS, "authorization": f"{entered.PROVIDER}/other"}),),
+    "token endpoint": (
+        another(draft=OTHER_DRAFT, endpoints={**entered.ENDPOINTS, "token": "https://provider.example/elsewhere"}),
+    ),
+    "revocation endpoint": (
+        another(draft=OTHER_DRAFT, endpoints={**entered.ENDPOINTS, "revocation": "https://provider.example/x"}),
+    ),
     "issuer": (another(draft=OTHER_DRAFT, issuer="https://provider.example/tenant"),),
     "parameters": (another(parameters={"audience": "everything"}),),
 }
@@ -236,9 +243,10 @@ def test_not_even_with_the_secret_does_a_client_of_one_issuer_become_anothers() 
 
 
 @requirement("attack:A27")
-def test_control_without_the_comparison_of_clients_another_endpoint_gets_the_secret() -> None:
+def test_control_without_the_comparisons_of_clients_and_places_another_endpoint_gets_the_secret() -> None:
     world, installation = before_the_switch()
-    with weakened(entering.checked_again, "not _is_same_client(stored, kept)", "False"):
+    same = "not _is_same_client(stored, kept) or _places(accepted) != _places(present)"
+    with weakened(entering.checked_again, same, "False"):
         switch(world, installation, ({"provider": of_the_trap(entered.PROVIDER, NOT_THE_SECRET[0])},))
     world.complete("bob", world.consent(world.begin("bob", installation), "bob"))
     (sent,) = world.egress.sent_to(f"{TRAP_PROVIDER}/token")

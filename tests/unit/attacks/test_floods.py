@@ -1,8 +1,8 @@
-"""Whoever begins, probes and installs a thousand times: 429, no traffic, and the others are served."""
+"""Whoever begins, probes, installs and cuts a thousand times: 429, no traffic, and the others are served."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -12,9 +12,10 @@ import pytest
 from strongroom.aws import identity
 from strongroom.domain import keys
 from strongroom.domain.authorization import LIFETIME
-from strongroom.domain.quota import MOST_PENDING, Pending, PerMinute
-from strongroom.flows import quota
+from strongroom.domain.quota import CUTS, MOST_PENDING, Pending, PerMinute
+from strongroom.flows import administering, quota
 from tests.requirements import requirement
+from tests.unit import changing
 from tests.unit.attacks.doors import ROUTE_NAMES, Stage
 from tests.unit.races.steps import Step, Stepped
 from tests.unit.renewals import rows
@@ -164,6 +165,104 @@ def test_a_flood_writes_nothing_that_grows_with_it() -> None:
     for _ in range(100):
         begins(world, the_one(world))
     assert (len(world.table.snapshot()), len(world.table.committed)) == (rows_then, commits_then)
+
+
+# Cuts: each leaves a chore that reads every connection of its installation
+
+CUTTING: dict[str, Callable[[World, str, str], Answered]] = {
+    "change": lambda world, installation, user: changing.change(world, installation, user, sharing="shared"),
+    "uninstall": changing.uninstall,
+    "revoke for everybody": changing.revoke_all,
+}
+
+
+def cuts_of(world: World) -> int:
+    return len([row for row in rows(world, "chore") if row["work"] == "cut"])
+
+
+def cut_as_often_as_may_be() -> World:
+    world = calm()
+    for number in range(CUTS.most):
+        answer = changing.revoke_all(world, the_one(world), ("alice", "carol")[number % 2])
+        assert answer.status == 200, answer.text
+    return world
+
+
+@requirement("attack:A24")
+def test_a_thousand_cuts_in_a_minute_are_thirty() -> None:
+    world = calm()
+    answers = [changing.revoke_all(world, the_one(world), ("alice", "carol")[number % 2]) for number in range(1000)]
+    statuses = [answer.status for answer in answers]
+    assert (statuses.count(200), statuses.count(429)) == (30, 970)
+    assert cuts_of(world) == 30
+    assert world.egress.sent == []
+
+
+@requirement("attack:A24")
+@pytest.mark.parametrize("user", ["alice", "carol"])
+@pytest.mark.parametrize("cut", CUTTING.values(), ids=CUTTING)
+def test_one_cut_too_many_changes_nothing_and_is_done_in_the_next_minute(
+    cut: Callable[[World, str, str], Answered], user: str
+) -> None:
+    world = cut_as_often_as_may_be()
+    world.clock.advance(20)
+    before = world.table.snapshot()
+    refused = cut(world, the_one(world), user)
+    assert (refused.status, refused.json["error"]) == (429, "too_many_requests")
+    assert (refused.json["retry_after"], refused.headers["retry-after"]) == (40, "40")
+    assert world.table.snapshot() == before
+    world.clock.advance(40)
+    assert cut(world, the_one(world), user).status == 200
+
+
+@requirement("attack:A24")
+def test_what_ends_no_connection_is_not_counted_and_goes_on() -> None:
+    world = calm()
+    for number in range(2 * CUTS.most):
+        assert changing.change(world, the_one(world), name=f"Renamed {number}").status == 200
+        assert changing.change(world, the_one(world), enabled=bool(number % 2)).status == 200
+    assert changing.revoke_all(world, the_one(world)).status == 200
+    for _ in range(CUTS.most):
+        changing.revoke_all(world, the_one(world))
+    assert changing.change(world, the_one(world), name="Still", enabled=False).status == 200
+
+
+@requirement("attack:A24")
+def test_a_cut_that_is_refused_for_another_reason_is_not_counted() -> None:
+    world = calm()
+    world.install(name="Taken")
+    (one, _) = sorted(rows(world, "installation"), key=lambda row: row["name"] == "Taken")
+    for _ in range(2 * CUTS.most):
+        taken = changing.change(world, str(one["installation"]), name="Taken", sharing="shared")
+        assert taken.json["error"] == "name_taken"
+    assert changing.revoke_all(world, str(one["installation"])).status == 200
+
+
+@requirement("attack:A24")
+def test_another_team_cuts_while_one_floods() -> None:
+    world = cut_as_often_as_may_be()
+    world.put_member("globex", "mallory", "team_admin")
+    theirs = world.install("mallory", "globex")
+    assert changing.revoke_all(world, theirs, "mallory", "globex").status == 200
+
+
+@requirement("attack:A24")
+def test_control_without_quotas_every_cut_leaves_its_work() -> None:
+    world = calm()
+    with without_quotas():
+        assert {changing.revoke_all(world, the_one(world)).status for _ in range(100)} == {200}
+    assert cuts_of(world) == 100
+
+
+@requirement("attack:A24")
+@pytest.mark.parametrize("cut", CUTTING.values(), ids=CUTTING)
+def test_control_without_the_count_in_the_write_the_next_cut_is_done_too(
+    cut: Callable[[World, str, str], Answered],
+) -> None:
+    world = cut_as_often_as_may_be()
+    with weakened(administering.committed, "if cuts else ()", "if False else ()"):
+        assert cut(world, the_one(world), "alice").status == 200
+    assert cuts_of(world) == CUTS.most + 1
 
 
 # A hundred at once

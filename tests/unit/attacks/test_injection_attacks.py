@@ -17,6 +17,7 @@ from strongroom.flows import injecting
 from tests.requirements import requirement
 from tests.unit.attacks.hunt import Watched, every_error, found_in
 from tests.unit.attacks.scenes import rows
+from tests.unit.changing import change
 from tests.weakened import weakened
 from tests.world import RIVAL_GATEWAY, Answered, World
 
@@ -275,7 +276,7 @@ def test_values_open_under_their_own_names_alone(names: list[dict[str, Any]]) ->
 @requirement("attack:A30")
 def test_control_without_the_names_in_the_seal_a_secret_moves_to_another_header() -> None:
     world = World()
-    with weakened(injection_row.place, "(origin_of(installation), *described)", "(origin_of(installation),)"):
+    with weakened(injection_row.place, "(server_of(installation), *described)", "(server_of(installation),)"):
         answer = rewritten(world, installed(world, {"headers": {"X-Key": CANARY}}), names=RENAMED)
     assert answer.json["headers"] == {"X-Logged": CANARY}
 
@@ -317,12 +318,39 @@ def test_an_admin_who_moves_the_installation_does_not_get_what_was_entered_for_t
     assert (given["url"], given["headers"], given["env"]) == (EVIL, {"X-Other": "mine"}, {})
 
 
-@requirement("attack:A30")
-def test_another_path_of_the_same_server_leaves_everything_as_it_is() -> None:
+NEIGHBOURS = (
+    "https://notes.example/mallory/mcp",
+    "https://notes.example/mcp/mallory",
+    "https://notes.example/mcp/",
+    "https://notes.example/mcp?tenant=mallory",
+)
+"""Others' servers on the one host."""
+
+
+def to_a_neighbour(url: str) -> dict[str, Any]:
+    """What a satellite is given after mallory, an admin too, has moved the installation there."""
     world = World()
-    installation = installed(world, {"headers": {"X-Key": CANARY}})
-    patches(world, installation, url="https://notes.example/v2/mcp")
-    assert world.look_up("bob", installation).json["headers"] == {"X-Key": CANARY}
+    installation = installed(world, {"headers": {"X-Key": CANARY}, "env": {"KEY": OTHER_CANARY}})
+    world.put_member("acme", "mallory", "team_admin")
+    assert change(world, installation, "mallory", url=url).status == 200
+    given = world.look_up("bob", installation).json
+    assert given["url"] == url
+    return dict(given)
+
+
+@requirement("attack:A30")
+@pytest.mark.parametrize("url", NEIGHBOURS)
+def test_what_was_entered_for_one_path_of_a_host_is_not_given_out_for_another(url: str) -> None:
+    given = to_a_neighbour(url)
+    assert (given["headers"], given["env"]) == ({}, {})
+
+
+@requirement("attack:A30")
+@pytest.mark.parametrize("url", NEIGHBOURS)
+def test_control_with_the_host_alone_in_row_and_seal_a_neighbour_gets_the_secrets(url: str) -> None:
+    with weakened(injection_row.server_of, 'installation.url or ""', '(installation.url or "")[:21]'):
+        given = to_a_neighbour(url)
+    assert (given["headers"], given["env"]) == ({"X-Key": CANARY}, {"KEY": OTHER_CANARY})
 
 
 @requirement("attack:A30")
@@ -331,15 +359,15 @@ def test_a_row_that_was_moved_by_hand_does_not_open() -> None:
     installation = installed(world, {"headers": {"X-Key": CANARY}})
     world.table.place({**row_of(world, installation), "url": EVIL})
     assert world.look_up("bob", installation).json["headers"] == {}
-    assert rewritten(world, installation, origin="https://evil.example").json["error"] == "integrity_error"
+    assert rewritten(world, installation, server=EVIL).json["error"] == "integrity_error"
 
 
 @requirement("attack:A30")
-def test_control_without_the_origin_in_row_and_seal_the_secret_goes_to_the_new_server() -> None:
+def test_control_without_the_url_in_row_and_seal_the_secret_goes_to_the_new_server() -> None:
     world = World()
     with (
-        weakened(injection_row.place, "(origin_of(installation), *described)", "(*described,)"),
-        weakened(injection_row.sealed_in, "sealed is not None and sealed.origin == origin_of(installation)", "True"),
+        weakened(injection_row.place, "(server_of(installation), *described)", "(*described,)"),
+        weakened(injection_row.sealed_in, "sealed is not None and sealed.server == server_of(installation)", "True"),
     ):
         installation = installed(world, {"headers": {"X-Key": CANARY}})
         patches(world, installation, url=EVIL)
@@ -347,7 +375,10 @@ def test_control_without_the_origin_in_row_and_seal_the_secret_goes_to_the_new_s
     assert (given["url"], given["headers"]) == (EVIL, {"X-Key": CANARY})
 
 
-# Templates that carry the token
+# Whoever may change how tokens are used
+
+
+REBINDS = "rebinds=installation.requires_oauth is not False"
 
 
 def diverted(world: World) -> Answered:
@@ -366,9 +397,64 @@ def test_a_token_is_not_given_out_in_a_template_that_was_not_there_when_it_was_a
 
 @requirement("attack:A30")
 def test_control_without_a_new_binding_it_is() -> None:
-    with weakened(injecting.changed, "any(entry.carries_token for entry in news)", "False"):
+    with weakened(injecting.changed, REBINDS, "rebinds=False"):
         given = diverted(World()).json
     assert given["env"] == {"DEBUG_LABEL": given["access_token"]}
+
+
+def steers(kind: str, name: str, before: str | None, after: str | None) -> Any:
+    how = "added" if before is None else "gone" if after is None else "changed"
+    return pytest.param(kind, name, before, after, id=f"{name} {how}")
+
+
+TRUE, FALSE = "https://gitlab.example/api", "https://evil.example/api"
+EACH_STEERING = pytest.mark.parametrize(
+    ("kind", "name", "before", "after"),
+    [
+        steers("env", "GITLAB_API_URL", None, FALSE),
+        steers("env", "GITLAB_API_URL", TRUE, FALSE),
+        steers("env", "GITLAB_API_URL", TRUE, None),
+        steers("headers", "X-Atlassian-Jira-Url", None, FALSE),
+        steers("headers", "X-Atlassian-Jira-Url", TRUE, FALSE),
+    ],
+)
+
+
+def steered(kind: str, name: str, before: str | None, after: str | None) -> Answered:
+    """Bob has connected; mallory, an admin too, then says beside his token where a program is to take it."""
+    world = World()
+    entries = {"env": {"GITLAB_TOKEN": "{access_token}"}, "headers": {"X-Token": "{access_token}"}}
+    if before:
+        entries[kind][name] = before
+    installation = world.install(inject=entries)
+    world.put_member("acme", "mallory", "team_admin")
+    world.connect("bob", installation)
+    assert world.look_up("bob", installation).status == 200
+    assert change(world, installation, "mallory", inject={kind: {name: after}}).status == 200
+    return world.look_up("bob", installation)
+
+
+@requirement("attack:A30")
+@requirement("attack:A27")
+@EACH_STEERING
+def test_an_entry_that_says_where_the_token_goes_is_not_put_beside_one_that_was_allowed_before(
+    kind: str, name: str, before: str | None, after: str | None
+) -> None:
+    answer = steered(kind, name, before, after)
+    assert (answer.status, answer.json["reason"]) == (409, "installation_changed")
+    assert FALSE not in answer.text
+
+
+@requirement("attack:A30")
+@requirement("attack:A27")
+@EACH_STEERING
+def test_control_were_only_entries_with_the_token_to_renew_the_binding_it_would_be_steered(
+    kind: str, name: str, before: str | None, after: str | None
+) -> None:
+    with weakened(injecting.changed, REBINDS, "rebinds=any(entry.carries_token for entry in news)"):
+        given = steered(kind, name, before, after).json
+    assert given["env"]["GITLAB_TOKEN"] == given["headers"]["X-Token"] == given["access_token"]
+    assert given[kind].get(name) == after
 
 
 # Where the secrets show

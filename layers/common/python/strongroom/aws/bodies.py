@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -206,6 +206,18 @@ def parsed(model: type[Parsed], body: Mapping[str, Any]) -> Parsed:
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False, include_context=False)
         if any(problem["type"] == "extra_forbidden" for problem in problems):
-            raise InvalidRequest("the body has a member that does not belong there", code="unknown_field") from None
+            raise InvalidRequest(_known(model, problems), code="unknown_field") from None
         named = sorted({str(problem["loc"][0]) for problem in problems if problem["loc"]} & model.model_fields.keys())
+        if not named:
+            raise InvalidRequest(
+                f"the body names nothing, or goes together in no way: {', '.join(model.model_fields)}"
+            ) from None
         raise InvalidRequest(f"missing or of another form: {', '.join(named)}") from None
+
+
+def _known(model: type[Body], problems: Sequence[Mapping[str, Any]]) -> str:
+    """Say which members there are; of a part of the body, which part it is. What was sent is not repeated."""
+    within = {str(problem["loc"][0]) for problem in problems if len(problem["loc"]) > 1} & model.model_fields.keys()
+    if within:
+        return f"a member does not belong there, within {', '.join(sorted(within))}"
+    return f"a member does not belong there; known: {', '.join(model.model_fields)}"

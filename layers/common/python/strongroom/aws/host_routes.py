@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from strongroom.aws import identity, timeline_shapes
-from strongroom.aws.bodies import MemberBody, SatelliteBody, parsed
+from strongroom.aws.bodies import MemberBody, NothingBody, SatelliteBody, parsed
 from strongroom.aws.http import Request, Response, answer
 from strongroom.aws.queries import position_in
 from strongroom.aws.wiring import Wired
@@ -42,6 +42,7 @@ def delete_team(wired: Wired, request: Request) -> Response:
     """`DELETE /v1/host/teams/{team}`: the host says that the team is no more."""
     host = identity.caller(request.event)
     team = checked_team(request.path.get("team", ""))
+    parsed(NothingBody, request.json())
     teams.delete_team(wired.ports, host, team)
     return answer(200, {"team": team, "deleted": True})
 

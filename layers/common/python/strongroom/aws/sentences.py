@@ -22,7 +22,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "name_taken": "The team has an installation of this name already.",
     "no_client_secret": "No client secret was entered for this installation.",
     "rotated_meanwhile": "Somebody else has just entered another secret: find out which one the provider takes.",
-    "draft_used": "A client was entered under this draft already: make another draft.",
+    "draft_used": "A client was entered under this draft already: probe again, and register its callback URL.",
     "too_many_installations": "The team has as many installations as it may have: remove one.",
     "idempotency_key_reused": "Another request was sent under this idempotency key: use a new one.",
     "no_oauth_needed": "This server needs no OAuth: there is nothing to connect.",

@@ -78,10 +78,11 @@ def secret_state(state: SecretState) -> dict[str, Any]:
 
 
 def secret_of(entry: Listed) -> dict[str, Any]:
-    """What admins see of a client's secret; others see nothing of it."""
+    """What admins see of our client at the provider: how its secret stands, and where browsers come back to."""
     if not entry.to_admin:
         return {}
-    return {"client_secret": {"set": True, **secret_state(entry.secret)} if entry.secret is not None else None}
+    secret = {"set": True, **secret_state(entry.secret)} if entry.secret is not None else None
+    return {"client_secret": secret, "callback_url": entry.callback_url}
 
 
 def provider_of(entered: ByHand) -> dict[str, Any]:

@@ -79,6 +79,7 @@ def _event(told: Told, reader: Member | None) -> dict[str, Any]:
         "by": told.by_for(reader),
         "reason": told.reason,
         "outcome": told.outcome,
+        "link": told.link,
         "text": _text(told),
     }
 

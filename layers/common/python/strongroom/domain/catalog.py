@@ -102,10 +102,11 @@ class Refreshing:
 @dataclass(frozen=True, slots=True)
 class Revoking:
     """What a revocation `ends`: the one token, or the person's whole grant at our client. None: no page says it, and neither
-    is relied upon. `body` is the form of the request."""
+    is relied upon. `body` is the form of the request, `page` where a person ends there what an app may do."""
 
     ends: Ends | None = None
     body: Body = "form"
+    page: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,14 @@ class CatalogEntry:
             return False
         label, _, rest = found.origin.removeprefix("https://").partition(".")
         return found.origin in self.origins or bool(label and f"https://*.{rest}" in self.origins)
+
+    def page_to_end_at(self, issuer: str, *, loopback: bool) -> str | None:
+        """Where a person ends what an app may do: the page that is known, or else where the issuer itself is.
+
+        An issuer is a provider's own text: no more of it than an origin is kept, and nothing of one that is no web address.
+        """
+        found = web_url(issuer, loopback=loopback)
+        return self.revoking.page or (found.origin if found is not None else None)
 
     def is_exactly(self, issuer: str) -> bool:
         """Whether the issuer is this provider itself, and not just some tenant of it."""

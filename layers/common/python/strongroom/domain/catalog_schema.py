@@ -161,7 +161,7 @@ _SECTIONS: Mapping[type, Mapping[str, Check]] = {
         "idle": _is_seconds,
         "endpoint": _is_url,
     },
-    Revoking: {"ends": _one_of(*get_args(Ends)), "body": _one_of(*get_args(Body))},
+    Revoking: {"ends": _one_of(*get_args(Ends)), "body": _one_of(*get_args(Body)), "page": _is_url},
 }
 
 

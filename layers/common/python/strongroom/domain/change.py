@@ -85,11 +85,11 @@ def applied(present: Installation, wanted: Wanted, entered: ByHand | None) -> In
     return replace(after, found=None) if elsewhere or after.requires_oauth is False else after
 
 
-def difference(before: Installation, after: Installation, *, templates_changed: bool = False) -> Difference:
+def difference(before: Installation, after: Installation, *, injects_otherwise: bool = False) -> Difference:
     """Say what a change means. Equal values are no change.
 
-    - URL, sharing mode and whatever was entered of the provider decide for what, for whom and where tokens are used; a
-      template that carries the token, how. Each renews the binding, and so does saying that there is no OAuth at all:
+    - URL, sharing mode and whatever was entered of the provider decide for what, for whom and where tokens are used; what
+      is injected beside them, how and where to. Each renews the binding, and so does saying that there is no OAuth at all:
       nobody would use the tokens, and nobody could revoke them.
     - Disabling ends what is under way, and so do other scopes: nobody consents to more than the admin allows by now.
     """
@@ -99,7 +99,7 @@ def difference(before: Installation, after: Installation, *, templates_changed: 
     if before.injected != after.injected:
         members.append("inject")
     no_oauth = "requires_oauth" in members and after.requires_oauth is False
-    rebinds = templates_changed or no_oauth or not _RENEW_THE_BINDING.isdisjoint(members)
+    rebinds = injects_otherwise or no_oauth or not _RENEW_THE_BINDING.isdisjoint(members)
     disabled = "enabled" in members and not after.enabled
     ends = rebinds or disabled or not _END_AUTHORIZATIONS.isdisjoint(members)
     return Difference(before, after, tuple(members), rebinds, ends)

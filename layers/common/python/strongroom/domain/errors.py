@@ -53,7 +53,11 @@ class Conflict(StrongroomError):
 class ChangedMeanwhile(StrongroomError):
     """What was to be changed is not any more what the caller had seen (RFC 9110 §13.1.1)."""
 
-    code, status, sentence = "changed_meanwhile", 412, "It was changed meanwhile: read it again."
+    code, status, sentence = (
+        "changed_meanwhile",
+        412,
+        "It was changed meanwhile, or If-Match is not the etag as it was given out: read it again.",
+    )
 
 
 class TooMany(StrongroomError):

@@ -2,7 +2,7 @@
 
 An entry is a header or a variable with a value. A value may hold the literal `{access_token}`, which is replaced when it is
 given out; nothing else ever is. Values are secrets: they lie sealed in one blob, bound to the names that lie in clear and
-to the origin that they were entered for, so that whoever may change the URL does not come to them by that.
+to the URL that they were entered for, so that whoever may change the URL does not come to them by that.
 
 The rules hold when an entry is saved, and again whenever it is given out: a row may have been written under older ones.
 """
@@ -25,7 +25,7 @@ ACCESS_TOKEN = "{access_token}"  # noqa: S105 -- what stands for one
 MOST_ENTRIES = 20
 LONGEST_VALUE = 4096
 LONGEST_FILLED = 8192
-MOST_CHARACTERS = 16 * 1024
+MOST_CHARACTERS = 8 * 1024
 """Of all names and values of an installation: every look-up reads them."""
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")  # RFC 9110 §5.5, without obs-text
@@ -133,8 +133,8 @@ def _check_way(entries: tuple[Entry, ...], gives_token: bool | None) -> None:
         raise InvalidRequest("there is no access token: the server does not require OAuth", code="template_refused")
     if gives_token and not carried and any(entry.id == ("header", "authorization") for entry in entries):
         raise InvalidRequest(
-            f"the access token goes into Authorization unless an entry has {ACCESS_TOKEN}: if there is none, say that the"
-            " server does not require OAuth",
+            f"an entry stands in Authorization, where the access token goes unless an entry has {ACCESS_TOKEN}; if there is"
+            " no token, say that the server does not require OAuth",
             code="template_refused",
         )
 

@@ -43,8 +43,22 @@ HEADERS: tuple[Refused, ...] = (
     ),
     Refused(
         "it says through whom a request came, and servers believe it",  # RFC 7239; what gateways and clouds add
-        _words("forwarded via x-real-ip x-client-ip x-cluster-client-ip true-client-ip client-ip cdn-loop"),
-        ("x-forwarded-", "x-amz-", "x-amzn-", "x-envoy-", "x-azure-", "x-ms-client-principal", "cf-", "fastly-"),
+        _words(
+            "forwarded via x-forwarded x-host x-real-ip x-client-ip x-cluster-client-ip true-client-ip client-ip cdn-loop"
+            " remote-user x-remote-user"
+        ),
+        (
+            "x-forwarded-",
+            "x-amz-",
+            "x-amzn-",
+            "x-envoy-",
+            "x-azure-",
+            "x-ms-client-principal",
+            "x-goog-authenticated-",
+            "wl-proxy-",
+            "cf-",
+            "fastly-",
+        ),
     ),
     Refused(
         "it is a browser's or a server's word, not that of a program with a key",  # RFC 6265; Fetch
@@ -80,7 +94,7 @@ VARIABLES: tuple[Refused, ...] = (
     Refused(
         "an interpreter or its package manager loads code by it",
         _words(
-            "CLASSPATH _JAVA_OPTIONS JDK_JAVA_OPTIONS PHPRC VIRTUAL_ENV RUSTFLAGS OCAMLRUNPARAM TCLLIBPATH"
+            "CLASSPATH _JAVA_OPTIONS JDK_JAVA_OPTIONS MONO_PATH PHPRC VIRTUAL_ENV RUSTFLAGS OCAMLRUNPARAM TCLLIBPATH"
             " GODEBUG GOENV GOFLAGS GOINSECURE GONOSUMDB GONOSUMCHECK GOPATH GOBIN GOPROXY GOPRIVATE GOROOT GOSUMDB"
             " GOTOOLCHAIN R_ENVIRON R_ENVIRON_USER R_HOME R_PROFILE R_PROFILE_USER MAKEFLAGS"
         ),
@@ -115,7 +129,8 @@ VARIABLES: tuple[Refused, ...] = (
         "the satellite's own cloud, role and machines are found by it",
         _words(
             "GOOGLE_APPLICATION_CREDENTIALS BOTO_CONFIG KUBECONFIG _HANDLER LAMBDA_TASK_ROOT LAMBDA_RUNTIME_DIR"
-            " NOTIFY_SOCKET"
+            " NOTIFY_SOCKET GCE_METADATA_HOST GCE_METADATA_IP IDENTITY_ENDPOINT IDENTITY_HEADER MSI_ENDPOINT MSI_SECRET"
+            " AZURE_AUTHORITY_HOST"
         ),
         (
             *(

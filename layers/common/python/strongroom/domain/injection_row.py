@@ -13,7 +13,6 @@ from strongroom.domain.installation import Installation
 from strongroom.domain.sealing import Place
 from strongroom.domain.secret import Secret
 from strongroom.domain.table import Value
-from strongroom.domain.web_url import web_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +36,28 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """The entries of an installation as they lie in its row: their names, and their values in one blob. `origin`: that of
-    the server that they were entered for; "" for one that satellites start themselves."""
+    """The entries of an installation as they lie in its row: their names, and their values in one blob. `server`: the URL
+    that they were entered for; "" for a server that satellites start themselves."""
 
-    origin: str
+    server: str
     names: tuple[Named, ...]
     values: bytes = field(repr=False)
 
     def to_value(self) -> dict[str, Value]:
-        return {"origin": self.origin, "names": [name.to_value() for name in self.names], "values": self.values}
+        return {"server": self.server, "names": [name.to_value() for name in self.names], "values": self.values}
 
     @classmethod
     def from_value(cls, value: Mapping[str, Value]) -> Sealed:
         """Raises: IntegrityError: If it is not of the documented form."""
         match value:
-            case {"origin": str(origin), "names": list() | tuple() as names, "values": bytes(values)}:
-                return cls(origin, tuple(map(Named.from_value, names)), values)
+            case {"server": str(server), "names": list() | tuple() as names, "values": bytes(values)}:
+                return cls(server, tuple(map(Named.from_value, names)), values)
         raise IntegrityError("an installation's entries are not of the documented form")
 
 
-def origin_of(installation: Installation) -> str:
-    """The origin of the server; "" if satellites start it themselves."""
-    url = web_url(installation.url, loopback=True)
-    return url.origin if url is not None else ""
+def server_of(installation: Installation) -> str:
+    """The URL of the server, all of it: one origin may serve many people's; "" if satellites start it themselves."""
+    return installation.url or ""
 
 
 def sealed_in(installation: Installation) -> Sealed | None:
@@ -69,15 +67,15 @@ def sealed_in(installation: Installation) -> Sealed | None:
         IntegrityError: If it is not of the documented form.
     """
     sealed = Sealed.from_value(installation.injected) if installation.injected is not None else None
-    return sealed if sealed is not None and sealed.origin == origin_of(installation) else None
+    return sealed if sealed is not None and sealed.server == server_of(installation) else None
 
 
 def place(installation: Installation, names: Iterable[Named]) -> Place:
-    """Where the values belong: this installation and origin, and exactly these names in this order, each with whether its
+    """Where the values belong: this installation and URL, and exactly these names in this order, each with whether its
     value carries the token."""
     described = (part for one in names for part in (one.kind, one.name, "token" if one.carries_token else ""))
     key = keys.installation(installation.team, installation.id)
-    return Place("installation", "installation", key, "injected", (origin_of(installation), *described))
+    return Place("installation", "installation", key, "injected", (server_of(installation), *described))
 
 
 def names_of(entries: Iterable[Entry]) -> tuple[Named, ...]:

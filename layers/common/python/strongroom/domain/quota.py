@@ -49,6 +49,8 @@ class PerMinute:
 DISCOVERIES: Final = PerMinute("discoveries", 10)
 DISCOVERIES_OF_TEAM: Final = PerMinute("discoveries", 60)
 INSTALLS: Final = PerMinute("installs", 20)
+CUTS: Final = PerMinute("cuts", 30)
+"""Changes that end what was connected: each leaves work that reads every connection of its installation."""
 
 
 def until_next_minute(now: float) -> int:

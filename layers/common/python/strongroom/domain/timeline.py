@@ -18,6 +18,7 @@ from strongroom.domain.record import KEPT_FOR, month_of
 from strongroom.domain.rows import number, optional_number, optional_text
 from strongroom.domain.table import Item
 from strongroom.domain.team import Member
+from strongroom.domain.web_url import web_url
 
 MOST_EVENTS = 20
 PAGE = 50
@@ -42,7 +43,8 @@ Fact = str | int | bool
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One record, as it is stored. `user` is whom it is about, if that is not who did it."""
+    """One record, as it is stored. `user` is whom it is about, if that is not who did it; `link` a page of the provider's
+    where a person does what is left to do."""
 
     id: str
     event: str
@@ -53,9 +55,13 @@ class Told:
     reason: str | None
     outcome: str | None
     facts: tuple[tuple[str, Fact], ...]
+    link: str | None = None
 
     @classmethod
-    def from_item(cls, item: Item) -> Told:
+    def from_item(cls, item: Item, *, loopback: bool) -> Told:
+        """Read a record. People click on its link: whatever is in the row, it is an https URL, or none (`loopback`: or http
+        on this machine)."""
+        page = web_url(item.get("page"), loopback=loopback)
         return cls(
             id=str(item["SK"]),
             event=str(item["event"]),
@@ -66,6 +72,7 @@ class Told:
             reason=optional_text(item, "reason") or optional_text(item, "why"),
             outcome=optional_text(item, "outcome"),
             facts=_facts(item),
+            link=page.text if page is not None else None,
         )
 
     def fact(self, name: str) -> int | None:

@@ -10,7 +10,7 @@ from strongroom.domain.status import Next, Status
 from strongroom.domain.timeline import Told, Trouble
 
 REASONS: Final[Mapping[str, str]] = {
-    "never_connected": "Nobody has connected yet.",
+    "never_connected": "There is no connection.",
     "revoked": "The connection was revoked here.",
     "denied": "Consent was denied at the provider.",
     "refused": "The provider refused to renew.",

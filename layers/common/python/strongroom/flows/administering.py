@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from strongroom.domain import change, keys
+from strongroom.domain import change, keys, quota
 from strongroom.domain.cut import Cut
 from strongroom.domain.errors import Forbidden, NotFound
 from strongroom.domain.installation import Installation
 from strongroom.domain.table import Check, Committed, Is, Put, Refused, Write, every
 from strongroom.domain.team import Member, Team
 from strongroom.flows.attempts import fresh_id
+from strongroom.flows.quota import too_many
 from strongroom.flows.revoke import nudge
 from strongroom.ports import Ports
 
@@ -48,18 +49,26 @@ def administered(ports: Ports, user: str, team: str, installation: str, if_match
 
 def committed(ports: Ports, at: Administered, *writes: Write) -> Committed | Refused:
     """Do it all at once, if the person is still an admin of an active team; what was cut by it is cleared away soon. A
-    refusal counts from the first of `writes`, and is negative where that has ended."""
-    team = at.team.id
+    refusal counts from the first of `writes`, and is negative where that has ended.
+
+    Raises:
+        TooMany: If the team has cut as often in this minute as may be: clearing away is work that others wait for.
+    """
+    team, now = at.team.id, ports.clock.now()
+    cuts = [str(one.item["chore"]) for one in writes if isinstance(one, Put) and one.item.get("kind") == "chore"]
     still = (
         Check(keys.team(team), Is("state", "active")),
         Check(keys.member(team, at.user), every(Is("state", "active"), Is("role", "team_admin"))),
     )
-    outcome = ports.table.commit((*still, *writes), fresh_id(ports))
+    before = (*still, *((quota.CUTS.counted(team, None, now),) if cuts else ()))
+    outcome = ports.table.commit((*before, *writes), fresh_id(ports))
     if isinstance(outcome, Committed):
-        for chore in (write.item for write in writes if isinstance(write, Put) and write.item.get("kind") == "chore"):
-            nudge(ports, str(chore["chore"]))
+        for chore in cuts:
+            nudge(ports, chore)
         return outcome
-    return Refused({place - len(still): row for place, row in outcome.failed.items()})
+    if min(outcome.failed) == len(still) < len(before):
+        raise too_many(now)
+    return Refused({place - len(before): row for place, row in outcome.failed.items()})
 
 
 def ended_binding(ports: Ports, at: Administered, why: str, provider_key: str | None = None) -> Put:

@@ -15,8 +15,10 @@ def lacks_authority(authorization: Authorization, reads: Reads) -> str | None:
 
     Checked before the code is redeemed and again, in the transaction's own conditions, when the tokens are stored.
     """
-    if reads.team is None or not reads.team.active or reads.member is None or reads.installation is None:
+    if reads.team is None or not reads.team.active or reads.member is None:
         return "no_longer_member"
+    if reads.installation is None:
+        return "installation_changed"
     shared = authorization.sharing == "shared"
     if reads.member.epoch != authorization.member_epoch:
         return "no_longer_member"

@@ -19,7 +19,7 @@ from strongroom.ports import Ports
 
 
 def change(ports: Ports, user: str, team: str, installation: str, wanted: Wanted, if_match: str | None) -> Listed:
-    """Change what is named. What was connected under the old URL, mode, provider or templates serves no more when this
+    """Change what is named. What was connected under the old URL, mode, provider or entries serves no more when this
     returns, and a chore follows that ends it at the provider. Equal values change nothing.
 
     Raises:
@@ -69,7 +69,7 @@ def _plan(ports: Ports, at: Administered, wanted: Wanted) -> _Plan:
         judge(after.url, ports.policy.destinations())
     injected = _injected(ports, at, after, wanted)
     after = replace(after, injected=injected.value)
-    what = rules.difference(present, after, templates_changed=injected.rebinds)
+    what = rules.difference(present, after, injects_otherwise=injected.rebinds)
     return _Plan(what, client, injected.names)
 
 

@@ -197,6 +197,9 @@ def _write_down(ports: Ports, chore: RevocationChore, outcome: RevocationOutcome
         return
     # Before this chore ends: should we die in between, it is done again, and nobody is left asleep.
     _wake_parked(ports, chore)
+    entry = ports.catalog.entry(chore.destination.issuer, chore.destination.token_endpoint)
+    left_there = outcome in ("unsupported", "refused_by_provider", "unreachable")
+    page = entry.page_to_end_at(chore.destination.issuer, loopback=ports.policy.loopback) if left_there else None
     told = noted(
         ports,
         chore.owner.team,
@@ -207,5 +210,6 @@ def _write_down(ports: Ports, chore: RevocationChore, outcome: RevocationOutcome
         installation=chore.owner.installation,
         outcome=outcome,
         why=chore.why,
+        page=page,
     )
     ports.table.commit((chore.ended(outcome, int(now)), told), fresh_id(ports))

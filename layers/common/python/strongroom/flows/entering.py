@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -40,11 +41,12 @@ def checked_again(
 ) -> tuple[ByHand | None, tuple[Put, ...]]:
     """Check what was entered in the place of what is there; as `checked`, but for a draft that is the installation's own.
 
-    Such a draft may come again, with the very client that was entered under it: where the tokens go may be changed so, or a
-    request repeated. Another client, or another secret of it, has to be registered with a callback URL of its own.
+    Such a draft may come again, with the very client that was entered under it and to the very places: a request may be
+    repeated so, or a parameter corrected. Anything else takes a client with a callback URL of its own: one admin must not
+    come to a secret that another has entered by moving the endpoint that it is sent to.
 
     Raises:
-        Conflict: `draft_used`, if it comes with another client.
+        Conflict: `draft_used`, if it comes with another client, or leads elsewhere.
         InvalidRequest, DiscoveryFailed, KeysUnavailable: As `checked`.
     """
     if entered is None or present is None or present.provider_key != drafted_key(team.id, entered.draft):
@@ -53,8 +55,8 @@ def checked_again(
     stored = clients.newest(ports, team.sealing_keys, accepted.provider_key)
     if stored is None:
         return accepted, (_row_of(ports, team, kept, now),)
-    if not _is_same_client(stored, kept):
-        raise Conflict("another client was entered under this draft", code="draft_used")
+    if not _is_same_client(stored, kept) or _places(accepted) != _places(present):
+        raise Conflict("another client, or another place, was entered under this draft", code="draft_used")
     return accepted, ()
 
 
@@ -75,6 +77,12 @@ def _is_same_client(stored: KeptClient, kept: KeptClient) -> bool:
     same_place = (stored.issuer, stored.client.redirect_uri) == (kept.issuer, kept.client.redirect_uri)
     same_name = (stored.client.client_id, stored.client.auth_method) == (kept.client.client_id, kept.client.auth_method)
     return same_place and same_name and stored.client.client_secret == kept.client.client_secret
+
+
+def _places(entered: ByHand) -> tuple[str | None, ...]:
+    """Where codes, refresh tokens and the client's secret are sent; None: as the issuer's metadata says."""
+    ends = entered.endpoints
+    return (entered.issuer, *((ends.token, ends.revocation) if ends is not None else (None, None)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +114,15 @@ def chosen(entered: ByHand | None) -> Chosen:
     )
 
 
+def folded(name: str) -> str:
+    """Give what tells two names apart: not case, not the width or composition of letters, not spaces, nothing invisible."""
+    seen = "".join(letter for letter in unicodedata.normalize("NFKC", name) if unicodedata.category(letter) != "Cf")
+    return unicodedata.normalize("NFKC", " ".join(seen.split()).casefold())
+
+
 def name_key(team: str, name: str) -> Key:
     """Hold a name by its hash: folding case makes some letters three, and a sort key has at most 1,024 bytes."""
-    return keys.installation_name(team, identifiers.hashed(name.casefold()))
+    return keys.installation_name(team, identifiers.hashed(folded(name)))
 
 
 def name_row(installation: Installation) -> Item:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from strongroom.domain.injection import Entry, Given, Wanted, check, different, given, merged
-from strongroom.domain.injection_row import Sealed, from_text, names_of, origin_of, place, sealed_in, to_text
+from strongroom.domain.injection_row import Sealed, from_text, names_of, place, sealed_in, server_of, to_text
 from strongroom.domain.installation import Installation
 from strongroom.domain.secret import Secret
 from strongroom.domain.table import Value
@@ -19,8 +19,9 @@ class Changed:
     """What becomes of the entries of an installation.
 
     `value`: what the row's attribute `injected` is to hold; None: nothing, the attribute goes. It is the very value that
-    was there if nothing changes. `rebinds`: an entry that carries the token is new, gone or another, so that the binding
-    has to be renewed. `names`: the entries that change, for a record ("header X-Api-Key").
+    was there if nothing changes. `rebinds`: an entry is new, gone or another where a token is given out, so that the
+    binding has to be renewed: what does not carry the token may still say where it goes. `names`: the entries that change,
+    for a record ("header X-Api-Key").
     """
 
     value: Mapping[str, Value] | None
@@ -33,8 +34,8 @@ def changed(ports: Ports, team: Team, installation: Installation, wanted: Wanted
 
     `installation` is as it will be, above all `url` and `requires_oauth`, with `injected` as it lies in the row now. So
     call it for every install and change that names `inject` or `requires_oauth`; `wanted` None only checks. A new
-    installation has nothing yet, and neither has one whose URL is of another origin now. Nothing is written here, save the
-    team's first key.
+    installation has nothing yet, and neither has one whose URL is another now. Nothing is written here, save the team's
+    first key.
 
     Raises:
         InvalidRequest: `header_refused`, `environment_refused`, `template_refused` or `invalid_request`.
@@ -51,7 +52,7 @@ def changed(ports: Ports, team: Team, installation: Installation, wanted: Wanted
         return Changed(installation.injected, rebinds=False)
     return Changed(
         value=_sealed(ports, team, installation, after),
-        rebinds=any(entry.carries_token for entry in news),
+        rebinds=installation.requires_oauth is not False,
         names=tuple(sorted({f"{entry.kind} {entry.name}" for entry in news})),
     )
 
@@ -84,4 +85,4 @@ def _sealed(
     names = names_of(entries)
     ring = ports.vault.sealing_ring("installation", team.sealing_keys)
     values = ring.seal(to_text(entries), place(installation, names))
-    return Sealed(origin_of(installation), names, values).to_value()
+    return Sealed(server_of(installation), names, values).to_value()

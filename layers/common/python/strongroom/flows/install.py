@@ -19,7 +19,7 @@ from strongroom.domain.table import Check, Committed, Is, Missing, Put, Write, e
 from strongroom.domain.team import Member, Team
 from strongroom.flows import entering, injecting
 from strongroom.flows.attempts import fresh_id, noted
-from strongroom.flows.installed import Listed, see
+from strongroom.flows.installed import Listed, callback_url, see
 from strongroom.flows.probe import examine
 from strongroom.flows.quota import count_discovery, too_many
 from strongroom.flows.reads import all_rows, team_and_member
@@ -122,7 +122,8 @@ def _store(ports: Ports, member: Member, plan: _Plan, intent: Intent | None) -> 
     outcome = ports.table.commit([write for _, write in parts], fresh_id(ports))
     if isinstance(outcome, Committed):
         secret = SecretState() if any("client_secret" in row.item for row in plan.client) else None
-        return Installed(Listed(new, derive(None, new, member, now), to_admin=True, secret=secret), plan.lack)
+        mine = Listed(new, derive(None, new, member, now), True, secret, callback_url(ports, new))
+        return Installed(mine, plan.lack)
     failed = {parts[at][0] for at in outcome.failed}
     done = _done_before(ports, intent) if "repeat" in failed else None
     if done is not None:

@@ -25,12 +25,13 @@ EVERYTHING = Wanted()
 @dataclass(frozen=True, slots=True)
 class Listed:
     """An installation with the asking person's own status. To an admin also how the secret of its client stands, if one was
-    entered."""
+    entered, and the callback URL under which that client has to be registered at the provider."""
 
     installation: Installation
     status: Status
     to_admin: bool = False
     secret: SecretState | None = None
+    callback_url: str | None = None
 
     @property
     def connection(self) -> Status | None:
@@ -137,7 +138,16 @@ def _with_secrets(ports: Ports, member: Member, entries: Sequence[Listed]) -> li
     entered = {one.provider.provider_key for one in entries if one.provider is not None}
     states = clients.secret_states(ports, entered) if entered else {}
     secrets = [states.get(one.provider.provider_key) if one.provider else None for one in entries]
-    return [replace(one, to_admin=True, secret=secret) for one, secret in zip(entries, secrets, strict=True)]
+    return [
+        replace(one, to_admin=True, secret=secret, callback_url=callback_url(ports, one.installation))
+        for one, secret in zip(entries, secrets, strict=True)
+    ]
+
+
+def callback_url(ports: Ports, installation: Installation) -> str | None:
+    """Where the provider sends browsers back to, for a client that was entered by hand."""
+    entered = by_hand(installation)
+    return ports.policy.redirect_uri(entered.provider_key) if entered is not None else None
 
 
 def _with_who_has_left(ports: Ports, entries: Sequence[Listed]) -> list[Listed]:

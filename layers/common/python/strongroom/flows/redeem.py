@@ -142,7 +142,9 @@ def _judge(
     if isinstance(outcome, exchange.Issued):
         return outcome
     try:
-        ports.table.commit((authorization.fail("exchange_failed"),), fresh_id(ports))
+        why = "client_rejected" if isinstance(outcome, exchange.ClientRejected) else "exchange_failed"
+        told = refusal_record(ports, authorization, why)
+        ports.table.commit((authorization.fail("exchange_failed"), told), fresh_id(ports))
     finally:
         if isinstance(outcome, exchange.ClientRejected):
             clients.note_rejection(ports, ready.kept, outcome, authorization.team, until)

@@ -7,12 +7,16 @@ from collections.abc import Iterable
 from strongroom.domain import keys
 from strongroom.domain.chore import RevocationChore, listing
 from strongroom.domain.cut import GIVEN_UP_AFTER, Cut
+from strongroom.domain.policy import DAY
 from strongroom.domain.rows import NewerRow
 from strongroom.domain.sealing import TEAM_PURPOSES, keys_attribute
-from strongroom.domain.table import Change, Is, Item, Write, every
+from strongroom.domain.table import Change, Exists, Is, Item, Key, Write, every
 from strongroom.flows.attempts import fresh_id
 from strongroom.flows.clearing import Clearing
 from strongroom.flows.reads import all_rows
+
+RESCUED_WITHIN = 15 * DAY
+"""Seconds after which no result comes from the rescue queue any more: it keeps them for 14 days."""
 
 
 def still_needed(clearing: Clearing, now: int) -> bool:
@@ -33,7 +37,8 @@ def last_writes(clearing: Clearing, now: int) -> tuple[Write, ...]:
         for page in clearing.named(f"{keys.team(cut.team).pk}#P"):
             _drop_clients(clearing, page)
         return (_shredded(cut, now),)
-    _drop_clients(clearing, _own_client(clearing))
+    for row in _own_client(clearing):
+        _let_lapse(clearing, row, now)
     return ()
 
 
@@ -55,6 +60,13 @@ def _drop_clients(clearing: Clearing, rows: Iterable[Item]) -> None:
     for row in rows:
         if (row.get("kind"), row.get("team")) == ("provider_client", clearing.cut.team):
             clearing.drop(row)
+
+
+def _let_lapse(clearing: Clearing, row: Item, now: int) -> None:
+    """Keep a client for as long as a result may lie on the rescue queue, whose tokens it would have to revoke."""
+    place = Key(str(row["PK"]), str(row["SK"]))
+    change = Change(place, Exists(), put={"ttl": now + RESCUED_WITHIN})
+    clearing.ports.table.commit((change,), fresh_id(clearing.ports))
 
 
 def _untold(cut: Cut, page: Iterable[Item]) -> list[Item]:

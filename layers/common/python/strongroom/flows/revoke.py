@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from strongroom.domain.chore import RevocationChore
 from strongroom.domain.connection import Connection, Owner, Version
-from strongroom.domain.errors import QueueUnavailable
+from strongroom.domain.errors import Conflict, QueueUnavailable
 from strongroom.domain.status import Status, derive
 from strongroom.domain.table import Committed, Missing, Put
 from strongroom.flows.attempts import fresh_id, in_a_few_attempts, noted
@@ -17,11 +19,13 @@ def revoke(ports: Ports, user: str, team: str, installation: str) -> Status:
     """Revoke this person's connection (a shared one: as an admin), whatever state it is in.
 
     When this returns, no look-up gives anything of it, no renewal that is under way can bring it back, and no
-    authorization that was begun before can be completed. Asking twice is asking once.
+    authorization that was begun before can be completed. Asking twice is asking once: where there is nothing to give, what
+    the person is told of it stays.
 
     Raises:
         NotFound: If it is not an installation of a team of this person.
         Forbidden: If it is shared and the person is no admin.
+        Conflict: `no_oauth_needed`.
     """
 
     def attempt() -> bool:
@@ -34,8 +38,13 @@ def revoke(ports: Ports, user: str, team: str, installation: str) -> Status:
 
 
 def _revoke(ports: Ports, user: str, admitted: Admitted) -> bool:
+    if admitted.installation.requires_oauth is False:
+        raise Conflict("the server needs no OAuth", code="no_oauth_needed")
     present, now = admitted.connection, ports.clock.now()
-    gone = (present or _nothing_yet(user, admitted)).with_nothing_to_give("revoked", int(now), fresh_id(ports))
+    before = present or _nothing_yet(user, admitted)
+    gone = before.with_nothing_to_give("revoked", int(now), fresh_id(ports))
+    if before.tokens is None:
+        gone = replace(gone, reason=before.reason, since=before.since)
     chore = RevocationChore.of(present, "revoked", fresh_id(ports), int(now)) if present else None
     told = noted(
         ports,

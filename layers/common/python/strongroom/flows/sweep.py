@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from strongroom.domain import keys
 from strongroom.domain.connection import Version
 from strongroom.domain.table import Item, Key, Query
@@ -9,6 +11,8 @@ from strongroom.flows.messages import chore_message, renewal_message, sweep_mess
 from strongroom.ports import Message, Ports
 
 MOST_PER_SHARD = 5000
+"""Renewals of one shard that one sweep queues; and as many chores: neither keeps the other away."""
+MOST_READ = 4 * MOST_PER_SHARD
 PAGE = 100
 
 
@@ -23,16 +27,25 @@ def sweep_shard(ports: Ports, shard: int) -> int:
 
     Only the sparse index is read. Nothing here decides anything: each worker reads its rows anew.
     """
-    queued, now = 0, int(ports.clock.now())
+    room, read, now = Counter(connection=MOST_PER_SHARD, chore=MOST_PER_SHARD), 0, int(ports.clock.now())
     query = Query("due", f"D#{shard}", at_most=now, limit=PAGE)
     while True:
         page = ports.table.query(query)
-        _queue(ports, list(page.items))
-        queued += len(page.items)
-        if page.after is None or queued >= MOST_PER_SHARD:
+        _queue(ports, [item for item in page.items if _fits(room, str(item.get("kind")))])
+        read += len(page.items)
+        if page.after is None or read >= MOST_READ or not room.total():
+            queued = 2 * MOST_PER_SHARD - room.total()
             ports.journal.count("Due", queued)
             return queued
         query = Query("due", f"D#{shard}", at_most=now, limit=PAGE, after=page.after)
+
+
+def _fits(room: Counter[str], kind: str) -> bool:
+    """Whether there is room for one more of this kind, which is taken."""
+    if room[kind] <= 0:
+        return False
+    room[kind] -= 1
+    return True
 
 
 def _queue(ports: Ports, items: list[Item]) -> None:

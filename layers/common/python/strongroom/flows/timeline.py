@@ -89,7 +89,9 @@ def _events(ports: Ports, owner: Owner) -> list[Told]:
     wanted = [Key(str(row["PK"]), str(row["SK"])) for row in named]
     found = ports.table.read(wanted) if wanted else {}
     rows = [found[key] for key in wanted if key in found]
-    return [Told.from_item(row) for row in rows if row.get("g1pk") == partition and timeline.is_kept(row, now)]
+    loopback = ports.policy.loopback
+    own = [row for row in rows if row.get("g1pk") == partition and timeline.is_kept(row, now)]
+    return [Told.from_item(row, loopback=loopback) for row in own]
 
 
 def records(ports: Ports, user: str, team: str, after: Position | None) -> Records:
@@ -122,7 +124,7 @@ def _records(ports: Ports, team: Team, reader: Member | None, after: Position | 
         rows += _month(ports.table, team.id, month, after, timeline.PAGE + 1 - len(rows))
         if len(rows) > timeline.PAGE:
             break
-    told = [Told.from_item(row) for row in rows if timeline.is_kept(row, now)]
+    told = [Told.from_item(row, loopback=ports.policy.loopback) for row in rows if timeline.is_kept(row, now)]
     page = told[: timeline.PAGE]
     return Records(reader, page, Position(page[-1].id) if len(told) > timeline.PAGE else None)
 
