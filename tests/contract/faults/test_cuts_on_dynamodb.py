@@ -72,7 +72,9 @@ def test_a_team_that_is_deleted(region: tuple[World, str]) -> None:
     assert not tombstone(world).keys() & {"keys_connection", "keys_installation"}
 
 
-def test_an_installation_that_is_removed_lets_the_client_lapse_that_was_entered_for_it(region: tuple[World, str]) -> None:
+def test_an_installation_that_is_removed_lets_the_client_lapse_that_was_entered_for_it(
+    region: tuple[World, str],
+) -> None:
     world, _ = region
     (by_hand,) = [str(row["installation"]) for row in rows(world, "installation") if row["name"] == "By Hand"]
     assert world.as_user("alice", "DELETE", f"/v1/teams/acme/installations/{by_hand}").status == 200
