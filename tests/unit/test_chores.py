@@ -376,7 +376,7 @@ def test_a_grant_that_another_connection_of_the_person_hangs_on_is_kept() -> Non
     scene.world.revoke("bob", scene.installation)
     scene.world.deliver()
     assert scene.world.provider.revoked == []
-    assert ended(scene.world) == ("ended", "kept_for_other")
+    assert ended(scene.world) == ("parked", None)
 
 
 def test_the_last_revocation_ends_the_grant() -> None:
@@ -387,7 +387,9 @@ def test_the_last_revocation_ends_the_grant() -> None:
     second = next(str(row["installation"]) for row in rows(world, "installation") if row["name"] == "More Files")
     world.revoke("bob", second)
     world.deliver()
-    assert sorted(str(row["outcome"]) for row in rows(world, "chore")) == ["kept_for_other", "revoked"]
+    world.tick()
+    assert [row["outcome"] for row in rows(world, "chore")] == ["revoked", "revoked"]
+    assert [grant.alive for grant in world.provider.grants] == [False, False]
 
 
 def test_a_shared_account_of_the_person_counts_too() -> None:
@@ -397,7 +399,7 @@ def test_a_shared_account_of_the_person_counts_too() -> None:
     world.connect("alice", team, confirm_shared=True)
     world.revoke("alice", own)
     world.deliver()
-    assert ended(world) == ("ended", "kept_for_other")
+    assert ended(world) == ("parked", None)
     assert world.look_up("bob", team).status == 200
 
 
@@ -462,7 +464,7 @@ def test_control_a_connection_whose_standing_is_over_would_keep_a_grant_alive_fo
     ):
         world.deliver()
     newest = next(row for row in rows(world, "chore") if row["why"] == "revoked")
-    assert newest["outcome"] == "kept_for_other"
+    assert newest["state"] == "parked"
 
 
 def test_a_connection_whose_installation_is_gone_keeps_nothing() -> None:
@@ -495,7 +497,7 @@ def many_others(live: str) -> Scene:
 def test_all_connections_of_a_person_count_however_many_there_are() -> None:
     scene = many_others("z" * 20)
     scene.world.deliver()
-    assert ended(scene.world) == ("ended", "kept_for_other")
+    assert ended(scene.world) == ("parked", None)
 
 
 def test_control_who_looks_at_one_page_ends_a_grant_that_is_in_use() -> None:

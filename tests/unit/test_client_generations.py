@@ -322,7 +322,7 @@ def test_scopes_beyond_the_registered_ones_make_a_next_generation_and_older_conn
     registered = world.provider.clients[str(second["client_id"])]
     assert registered["scope"] == "more"
     world.tick()
-    assert {chore["outcome"] for chore in rows(world, "chore")} == {"kept_for_other"}
+    assert {chore["state"] for chore in rows(world, "chore")} == {"parked"}
     for user, where in (("bob", installation), ("bob", other), ("alice", installation)):
         assert world.status(user, where)["status"] == "connected"
     world.clock.advance(3570)

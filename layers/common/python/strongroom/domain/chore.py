@@ -26,12 +26,14 @@ from strongroom.domain.sealing import Place
 from strongroom.domain.table import Change, Is, Item, Key, Missing, Put, Value, every
 
 RevocationOutcome: TypeAlias = Literal["revoked", "unsupported", "refused_by_provider", "unreachable", "kept_for_other"]
-Keeper: TypeAlias = Literal["newer_grant", "other_connection"]
 
 FIRST_RETRY = 60
 LONGEST_RETRY = 6 * 3600
 GIVE_UP_AFTER = 7 * DAY
 KEPT_FOR = 30 * DAY
+LOOKS_AGAIN_AFTER = 7 * DAY
+"""Seconds after which a parked chore looks by itself whether it is kept still. A keeper that its provider has refused ends
+without a chore that could wake it."""
 
 
 def listing(team: str) -> str:
@@ -43,7 +45,8 @@ def listing(team: str) -> str:
 class RevocationChore:
     """Tell the provider that a grant has ended (RFC 7009). `user` is who had authorized it.
 
-    `woken_at`: when it was last taken up again after it had been parked; 0: never.
+    `woken_at`: when it was last taken up again after it had been parked; 0: never. `due_at`: when the
+    schedule takes it up, or looks whether it is kept still; 0: it does not.
     """
 
     id: str
@@ -57,6 +60,7 @@ class RevocationChore:
     made_at: int
     attempts: int = 0
     woken_at: int = 0
+    due_at: int = 0
 
     @property
     def key(self) -> Key:
@@ -137,6 +141,7 @@ class RevocationChore:
             made_at=number(item, "made_at"),
             attempts=optional_number(item, "attempts") or 0,
             woken_at=optional_number(item, "woken_at") or 0,
+            due_at=optional_number(item, "due_at") or 0,
         )
 
     def ended(self, outcome: RevocationOutcome, now: int) -> Change:
@@ -145,10 +150,24 @@ class RevocationChore:
         put = {"state": "ended", "outcome": outcome, "ended_at": now, "ttl": now + KEPT_FOR}
         return Change(self.key, every(Is("state", "open"), OF_OUR_FORM), put=put, drop=drop)
 
-    def parked(self) -> Change:
-        """Leave it until a later grant of the same row ends; the tokens stay, and no schedule finds it."""
+    def parked(self, now: int) -> Change:
+        """Leave it until what keeps it ends; the tokens stay, and nothing is due until it looks by itself."""
         as_read = every(Is("state", "open"), Is("attempts", self.attempts), OF_OUR_FORM)
-        return Change(self.key, as_read, put={"state": "parked"}, drop=("due_shard", "due_at"))
+        return Change(self.key, as_read, put={"state": "parked", "due_at": now + LOOKS_AGAIN_AFTER})
+
+    def is_to_look(self, now: int) -> bool:
+        """Whether a parked one is to look by itself."""
+        return 0 < self.due_at <= now
+
+    def sleeps_on(self, now: int) -> Change:
+        """It has looked, and is kept still. Whoever has woken it meanwhile was right."""
+        as_read = every(Is("state", "parked"), Is("due_at", self.due_at), OF_OUR_FORM)
+        return Change(self.key, as_read, put={"due_at": now + LOOKS_AGAIN_AFTER})
+
+    def may_wait_for(self, ended: RevocationChore) -> bool:
+        """Whether the grant of that chore may have been what keeps this one."""
+        same_person = (self.owner.team, self.user) == (ended.owner.team, ended.user)
+        return same_person and _is_one_client(self.destination, ended.destination)
 
     def woken(self, policy: Policy, now: int) -> Change:
         """Take a parked one up again, at once, with as much patience as a new one has."""
@@ -167,17 +186,13 @@ class RevocationChore:
         return now - max(self.made_at, self.woken_at) >= GIVE_UP_AFTER
 
 
-def keeper(chore: RevocationChore, others: Iterable[Connection]) -> Keeper | None:
-    """What still hangs on this grant, and would be taken away by ending it at the provider; None: nothing.
+def is_kept(chore: RevocationChore, others: Iterable[Connection]) -> bool:
+    """Whether something still hangs on this grant, and would be taken away by ending it at the provider.
 
     Many providers end the user's whole grant at our client when one of its tokens is revoked, so a token is not revoked
-    while a newer grant of the same row, or another live connection of the same person, uses the same client. The row's own
-    grant comes first: it is known which chore will tell that it has ended.
+    while a newer grant of the same row, or another live connection of the same person, uses the same client.
     """
-    keeping = {other.owner for other in others if _keeps(other, chore)}
-    if chore.owner in keeping:
-        return "newer_grant"
-    return "other_connection" if keeping else None
+    return any(_keeps(other, chore) for other in others)
 
 
 def _keeps(other: Connection, chore: RevocationChore) -> bool:

@@ -1,7 +1,7 @@
 """Telling a provider that a grant has ended (RFC 7009), until it has heard or there is no hope.
 
-A grant that a newer one of its own row keeps alive is not told of, and not forgotten either: its chore is parked until a
-later one of that row ends.
+A grant that something of the same person's keeps alive is not told of, and not forgotten either: its chore is parked until
+another one of that person ends. Once a week it looks by itself, since a keeper may end without a chore.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import partial
 from typing import Literal
 
 from strongroom.domain import exchange, keys
-from strongroom.domain.chore import RevocationChore, RevocationOutcome, keeper, listing
+from strongroom.domain.chore import RevocationChore, RevocationOutcome, is_kept, listing
 from strongroom.domain.connection import Connection
 from strongroom.domain.errors import IntegrityError, KeysUnavailable, NotFound
 from strongroom.domain.http import Outgoing
@@ -29,8 +29,8 @@ from strongroom.flows.sending import asked, asking_as, sent
 from strongroom.ports import Ports
 
 
-def do_chore(ports: Ports, chore_id: str) -> RevocationOutcome | Literal["parked"] | Passed | None:
-    """Do one chore; None if it is parked, has ended already, or is a newer release's. Doing it twice is harmless.
+def do_chore(ports: Ports, chore_id: str) -> RevocationOutcome | Literal["parked", "woken"] | Passed | None:
+    """Do one chore; None if it sleeps, has ended already, or is a newer release's. Doing it twice is harmless.
 
     Raises:
         KeysUnavailable, StoreUnavailable: The chore stays, and the sweep finds it again.
@@ -41,8 +41,11 @@ def do_chore(ports: Ports, chore_id: str) -> RevocationOutcome | Literal["parked
         return cuts.clear(ports, row)
     try:
         chore = RevocationChore.from_item(row) if row is not None else None
+        asleep = RevocationChore.parked_in(row) if row is not None else None
     except NewerRow:
         return None
+    if asleep is not None:
+        return _look_again(ports, asleep)
     if chore is None:
         return None
     kept = _kept(ports, chore)
@@ -86,25 +89,35 @@ def _is_shredded(team: Team) -> bool:
 
 
 def _kept(ports: Ports, chore: RevocationChore) -> Literal["parked", "kept_for_other"] | None:
-    """Whether ending this grant has to wait, or is left to the end of another connection; nobody else is touched.
+    """Whether ending this grant has to wait, or is left to the end of another; nobody else is touched.
 
     Where a revocation is known to end the one token and no more, it harms nobody. Where it is known to end the whole grant,
-    the last one does for all. Of other providers nobody knows which it is: what only the row's own newer grant keeps waits
-    until that has ended.
+    the last one does for all. Of other providers nobody knows which it is: what is kept waits until its keeper has ended.
     """
     ends = ports.catalog.entry(chore.destination.issuer, chore.destination.token_endpoint).revoking.ends
-    kept_by = keeper(chore, _others(ports, chore)) if ends != "token" else None
-    if kept_by is None:
+    if ends == "token" or not is_kept(chore, _others(ports, chore)):
         return None
-    return "parked" if kept_by == "newer_grant" and ends != "grant" else "kept_for_other"
+    return "kept_for_other" if ends == "grant" else "parked"
 
 
 def _park(ports: Ports, chore: RevocationChore) -> None:
     """Park it; what kept it may have ended in this very moment, before its chore could find this one."""
     ports.journal.note("revocation", outcome="parked", team=chore.owner.team, installation=chore.owner.installation)
-    ports.table.commit((chore.parked(),), fresh_id(ports))
+    ports.table.commit((chore.parked(int(ports.clock.now())),), fresh_id(ports))
     if _kept(ports, chore) != "parked":
         _wake(ports, chore)
+
+
+def _look_again(ports: Ports, chore: RevocationChore) -> Literal["parked", "woken"] | None:
+    """A week has passed since anybody looked: what kept it may be gone without a word. Whoever ends meanwhile wakes it."""
+    now = int(ports.clock.now())
+    if not chore.is_to_look(now):
+        return None
+    if _kept(ports, chore) != "parked":
+        _wake(ports, chore)
+        return "woken"
+    ports.table.commit((chore.sleeps_on(now),), fresh_id(ports))
+    return "parked"
 
 
 def _wake(ports: Ports, chore: RevocationChore) -> None:
@@ -112,13 +125,16 @@ def _wake(ports: Ports, chore: RevocationChore) -> None:
 
 
 def _wake_parked(ports: Ports, ended: RevocationChore) -> None:
-    """Have what waits for the end of this row's later grants done by the next tick. The index only names it."""
+    """Have what may have waited for this judged anew by the next tick; what is kept still is parked again, and wakes nobody.
+
+    The index only names it.
+    """
     for row in all_rows(ports.table, listing(ended.owner.team), "", index="g1"):
         if row.get("state") != "parked" or row.get("user") != ended.user:
             continue
         key = Key(str(row["PK"]), str(row["SK"]))
         parked = RevocationChore.parked_in(ports.table.read((key,)).get(key, {}))
-        if parked is not None and parked.owner == ended.owner:
+        if parked is not None and parked.may_wait_for(ended):
             _wake(ports, parked)
 
 

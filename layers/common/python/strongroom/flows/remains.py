@@ -77,7 +77,7 @@ def _untold(cut: Cut, page: Iterable[Item]) -> list[Item]:
 
 
 def _wake(clearing: Clearing, row: Item) -> None:
-    """What is parked waits for the end of a newer grant of its row, and that row is gone."""
+    """What is parked waits for what keeps it, and that may have gone with the rest; what is kept still is parked again."""
     try:
         parked = RevocationChore.parked_in(row)
     except NewerRow:
