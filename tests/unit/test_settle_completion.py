@@ -97,7 +97,7 @@ def test_a_rescued_completion_does_not_undo_a_revoke() -> None:
     world.revoke("bob", scene.installation)
     world.deliver()
     world.tick()
-    assert world.look_up("bob", scene.installation).json["reason"] == "revoked"
+    assert world.look_up("bob", scene.installation).json["reason"] == "never_connected"
     assert [grant.alive for grant in world.provider.grants] == [False]
 
 

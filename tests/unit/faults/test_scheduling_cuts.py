@@ -124,7 +124,7 @@ def walk(world: World, installation: str, leaving_at: str) -> None:
 def test_control_without_the_members_row_in_the_write_tokens_are_stored_for_one_who_left() -> None:
     world = World()
     installation = world.install()
-    looks = "if reads.team is None or not reads.team.active or reads.member is None or reads.installation is None:"
+    looks = "if reads.team is None or not reads.team.active or reads.member is None:"
     with (
         weakened(authority.lacks_authority, looks, "return None\n    if False:"),
         weakened(authority.authority_checks, "Check(keys.member(team, user), every(*member)),", ""),

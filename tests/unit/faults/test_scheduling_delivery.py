@@ -67,8 +67,7 @@ def test_ticks_that_are_missed_for_minutes_or_a_week_are_made_good_by_the_next_o
 def test_control_who_looks_for_what_came_due_since_the_last_tick_never_finds_what_one_has_missed() -> None:
     world = team()
     world.clock.advance(3000 + 12 * TICK)
-    due_since = "queued, now = 0, int(ports.clock.now())"
-    with weakened(sweeping.sweep_shard, due_since, "queued, now = 0, int(ports.clock.now()) % 300"):
+    with weakened(sweeping.sweep_shard, "int(ports.clock.now())", "int(ports.clock.now()) % 300"):
         world.tick()
 
     assert refreshes(world) == []
