@@ -246,8 +246,9 @@ def test_the_api_refuses_what_it_does_not_know_and_opens_two_routes(translated: 
 
 CORS = {
     "allowOrigins": {"Fn::Split": [",", "https://app.example.com,https://admin.example.com"]},
-    "allowMethods": ["GET", "POST", "DELETE"],
-    "allowHeaders": ["authorization", "content-type"],
+    "allowMethods": ["GET", "POST", "PUT", "PATCH", "DELETE"],
+    "allowHeaders": ["authorization", "content-type", "idempotency-key", "if-match"],
+    "exposeHeaders": ["etag"],
     "maxAge": 600,
 }
 

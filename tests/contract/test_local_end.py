@@ -64,10 +64,13 @@ def test_no_process_is_left_however_the_stack_ends(tmp_path: Path, number: signa
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", _PARENT, str(tmp_path), str(first)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:  # noqa: S603
-        assert parent.stdout is not None
-        pids = [int(pid) for pid in parent.stdout.readline().split()]
-        assert len(pids) == 3
-        assert all(map(alive, pids))
-        parent.send_signal(number)
-        parent.wait(timeout=30)
+        try:
+            assert parent.stdout is not None
+            pids = [int(pid) for pid in parent.stdout.readline().split()]
+            assert len(pids) == 3
+            assert all(map(alive, pids))
+            parent.send_signal(number)
+            parent.wait(timeout=30)
+        finally:
+            parent.kill()  # a failure above must not wait for somebody who waits for ever
     until(lambda: not any(map(alive, pids)))

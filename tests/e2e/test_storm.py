@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,21 @@ from tests.requirements import requirement
 CONTROLS = "1" in (os.environ.get("STRONGROOM_NO_SKIP"), os.environ.get("STORM_CONTROL"))
 FAR = 3.0
 """Seconds that an answer is on its way where two workers are to overlap for certain, on a machine however slow."""
-LEASE = "return (connection.version.unchanged(), free, *as_read)"
+LEASE = (
+    (
+        "domain/renewal.py",
+        "return (connection.version.unchanged(), free, *as_read)",
+        "return (connection.version.unchanged(),)",
+    ),
+    ("domain/renewal.py", "if state.lease is not None and now < state.lease_until + CLOCKS_APART:", "if False:"),
+    (
+        "domain/renewal.py",
+        "if state.intents and state.intent_at is not None and now < state.intent_at + second_look:",
+        "if False:",
+    ),
+    ("flows/lease.py", "connection.renewal.lease is not None", "False"),
+)
+"""All that the lease does: its write, the look at it, and the pause of whoever takes over one that was left."""
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +80,7 @@ def test_processes_were_killed_at_work_and_are_gone(told: Told) -> None:
 if CONTROLS:
 
     def test_control_without_the_lease_a_refresh_token_comes_twice_although_nobody_died(tmp_path: Path) -> None:
-        project = copied_without(
-            tmp_path / "project", "domain/renewal.py", LEASE, "return (connection.version.unchanged(),)"
-        )
+        project = copied_without(tmp_path / "project", LEASE)
         wanted = Wanted(free_ports(25300), tmp_path, 4, 60, kills=0, with_node=False, project=project, distance=FAR)
 
         said = play(wanted, print).violations
@@ -76,14 +89,15 @@ if CONTROLS:
         assert any("lost" in one for one in said)
 
 
-def copied_without(folder: Path, module: str, defence: str, without: str) -> Path:
-    """Copy what the functions run, with a defence taken out of one module."""
+def copied_without(folder: Path, defences: Iterable[tuple[str, str, str]]) -> Path:
+    """Copy what the functions run, with defences taken out: of which module, which text, and what stands there instead."""
     folder.mkdir()
     for name in ("layers", "functions"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "template.yaml", folder)
-    source = folder / "layers/common/python/strongroom" / module
-    text = source.read_text("utf-8")
-    assert text.count(defence) == 1, f"the defence stands {text.count(defence)} times in {module}"
-    source.write_text(text.replace(defence, without), "utf-8")
+    for module, defence, without in defences:
+        source = folder / "layers/common/python/strongroom" / module
+        text = source.read_text("utf-8")
+        assert text.count(defence) == 1, f"the defence stands {text.count(defence)} times in {module}"
+        source.write_text(text.replace(defence, without), "utf-8")
     return folder
