@@ -57,6 +57,7 @@ class FakeProvider:
     `clients` are those that have registered. `documents` are client metadata documents by their URL: this provider fetches
     nothing, whoever tests gives it what it would have read. `older` are secrets of a client that are taken beside its
     present one. `forgets_spent`: to revoke a token that was spent ends nothing (RFC 7009 §2.2).
+    `ends_whole_grants`: to revoke one token ends all that its account has allowed.
     """
 
     clock: FakeClock
@@ -73,6 +74,7 @@ class FakeProvider:
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     grants: list[Grant] = field(default_factory=list)
     forgets_spent: bool = False
+    ends_whole_grants: bool = False
     revoked: list[str] = field(default_factory=list)
     token_requests: list[dict[str, str]] = field(default_factory=list)
     answer_next: list[Callable[[Outgoing], Answer]] = field(default_factory=list)
@@ -245,7 +247,10 @@ class FakeProvider:
         self.revoked.append(form["token"])
         for grant in self.grants:
             spent = () if self.forgets_spent else grant.spent
-            grant.alive = grant.alive and form["token"] not in {grant.refresh, grant.access, *spent}
+            if form["token"] in {grant.refresh, grant.access, *spent}:
+                grant.alive = False
+                if self.ends_whole_grants:
+                    self.withdraw(grant.account)
         return Reply(200, {}, b"")
 
 

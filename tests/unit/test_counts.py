@@ -19,6 +19,7 @@ from strongroom.domain.table import Item, Key, Value
 from strongroom.domain.timeline_words import REASONS
 from strongroom.flows import counts as flow
 from strongroom.flows.reads import five_reads
+from tests.fakes.table import FakeTable
 from tests.requirements import requirement
 from tests.unit.attacks.scenes import rows
 from tests.watched import judged
@@ -161,7 +162,7 @@ def test_the_index_may_be_late_and_the_rows_decide() -> None:
     stale = [row for row in rows(world, "member") if row["team"] == "acme" and row["user"] != "carol"]
     world.put_member("acme", "bob", None)
 
-    class Late(type(world.table)):  # type: ignore[misc]
+    class Late(FakeTable):
         def query(self, query: Any) -> Any:
             page = super().query(query)
             named = [row for row in stale if query.partition == "T#acme"] if query.index == "g1" else []
@@ -246,8 +247,9 @@ def test_nobody_is_named_and_no_account_and_no_token() -> None:
 
 
 def status(reason: str | None, error: LastError | None = None, success: int | None = None) -> Status:
-    name = "connected" if reason is None else "auth_required"
-    return Status(name, reason, 1, "none", last_success_at=success, last_error=error)  # type: ignore[arg-type]
+    return Status(
+        "connected" if reason is None else "auth_required", reason, 1, "none", last_success_at=success, last_error=error
+    )
 
 
 errors = st.none() | st.builds(LastError, st.sampled_from(sorted(FAULTS)), st.integers(1, 100))

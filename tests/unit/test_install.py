@@ -166,8 +166,20 @@ def test_only_an_admin_of_the_team_installs(user: str, status: int) -> None:
     assert world.table.snapshot() == before
 
 
-@pytest.mark.parametrize("name", ["Team Files", "team files", "TEAM FILES"])
-def test_a_name_is_given_once_in_a_team_whatever_its_case(name: str) -> None:
+LOOK_ALIKES = {
+    "the same": "Team Files",
+    "small letters": "team files",
+    "capitals": "TEAM FILES",
+    "spaces around and between": "  Team   Files ",
+    "a space that does not break": "Team\u00a0Files",
+    "wide letters": "\uff34eam Files",
+    "a space of no width": "Team\u200b Files",
+    "a ligature": "Team \ufb01les",
+}
+
+
+@pytest.mark.parametrize("name", LOOK_ALIKES.values(), ids=LOOK_ALIKES)
+def test_a_name_is_given_once_in_a_team_however_it_is_written(name: str) -> None:
     world = World()
     install(world)
     assert install(world, name=name).json["error"] == "name_taken"

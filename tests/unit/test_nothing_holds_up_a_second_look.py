@@ -13,6 +13,7 @@ from strongroom.domain.breaker import Breaker, Trouble
 from strongroom.domain.errors import ProviderFailed
 from strongroom.domain.http import Answer, NoAnswer, Outgoing
 from strongroom.domain.renewal_outcome import Unclear
+from strongroom.domain.table import Put
 from strongroom.flows.messages import renewal_message
 from strongroom.flows.slots import Slots
 from strongroom.flows.work import LookAgain, renew_one
@@ -119,7 +120,7 @@ def after_a_dead_worker_at_a_slow_provider() -> Scene:
         with real(url, within) as line:
             yield line
 
-    scene.world.egress.dial = dial  # type: ignore[method-assign]
+    scene.world.egress.dial = dial  # type: ignore[method-assign]  # a line that is slow to come
     scene.provider_does(dies)
     with pytest.raises(Killed):
         scene.renew()
@@ -187,8 +188,8 @@ def test_who_met_it_is_remembered_over_a_success_of_somebody_else() -> None:
     once = limited(Breaker("a key"), "one", 1000)
     write = once.well("a turn")
 
-    assert write is not None
-    closed = Breaker.from_item("a key", write.item)  # type: ignore[union-attr]
+    assert isinstance(write, Put)
+    closed = Breaker.from_item("a key", write.item)
     assert isinstance(rules.assess(closed, 1061), rules.Closed)
     assert isinstance(rules.assess(limited(closed, "one", 1061), 1062), rules.Closed)
     assert isinstance(rules.assess(limited(closed, "another", 1061), 1062), rules.Open)

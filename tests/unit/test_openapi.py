@@ -43,6 +43,7 @@ BODIES: dict[str, type[bodies.Body]] = {
     "PUT /v1/teams/{team}/installations/{installation}/client_secret": bodies.ClientSecretBody,
     "POST /v1/teams/{team}/installations/{installation}/authorize": bodies.AuthorizeBody,
     "POST /v1/authorizations/{authorization}/complete": bodies.CompleteBody,
+    "DELETE /v1/host/teams/{team}": bodies.NothingBody,
     "PUT /v1/host/teams/{team}/members": bodies.MemberBody,
     "PUT /v1/host/teams/{team}/satellites": bodies.SatelliteBody,
 }

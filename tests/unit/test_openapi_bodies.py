@@ -75,6 +75,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "challenge": "Bearer",
         "min_validity": 1,
     },
+    "DELETE /v1/host/teams/{team}": {},
     "PUT /v1/host/teams/{team}/members": {"user": "bob", "role": "team_user"},
     "PUT /v1/host/teams/{team}/satellites": {"account": ACCOUNT, "role_id": "AROA" + "B" * 12, "allowed": True},
 }

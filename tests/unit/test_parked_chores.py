@@ -10,7 +10,6 @@ import pytest
 from strongroom.domain.catalog import Catalog, CatalogEntry, Revoking
 from strongroom.domain.chore import GIVE_UP_AFTER, LOOKS_AGAIN_AFTER, RevocationChore
 from strongroom.domain.errors import StoreUnavailable
-from strongroom.domain.http import Answer, Outgoing
 from strongroom.domain.policy import DAY
 from strongroom.domain.table import Change, Item
 from strongroom.flows import chores, reads
@@ -53,19 +52,6 @@ def ends(scene: Scene) -> None:
     scene.world.revoke("bob", scene.installation)
     scene.world.deliver()
     scene.world.tick()
-
-
-def ends_whole_grants(world: World) -> None:
-    """The provider ends all that an account has allowed when one token of it is revoked."""
-    honest = world.egress.routes["POST", REVOKE_URL]
-
-    def behave(request: Outgoing) -> Answer:
-        answer = honest(request)
-        for account in {grant.account for grant in world.provider.grants if not grant.alive}:
-            world.provider.withdraw(account)
-        return answer
-
-    world.egress.on("POST", REVOKE_URL, behave)
 
 
 def changes(state: str) -> Callable[[Any], bool]:
@@ -287,7 +273,7 @@ def siblings(world: World | None = None, *, whole: bool = False) -> tuple[Scene,
     """Bob has two installations at one provider, has revoked the first, and its chore is done as far as it can be."""
     world = World() if world is None else world
     if whole:
-        ends_whole_grants(world)
+        world.provider.ends_whole_grants = True
     first, second = (Scene(world, world.install(name=name)) for name in ("One", "Two"))
     for scene in (first, second):
         world.connect("bob", scene.installation)

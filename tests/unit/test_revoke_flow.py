@@ -45,6 +45,31 @@ def test_asking_twice_is_asking_once() -> None:
     assert len(rows(scene.world, "chore")) == 1
 
 
+def test_to_ask_again_leaves_what_the_person_is_told() -> None:
+    scene = connected()
+    scene.world.revoke("bob", scene.installation)
+    before = scene.world.status("bob", scene.installation)
+    scene.world.clock.advance(60)
+    scene.world.revoke("bob", scene.installation)
+    assert scene.world.status("bob", scene.installation) == before
+
+
+def test_a_denial_is_still_told_after_a_revoke_that_had_nothing_to_revoke() -> None:
+    world = World()
+    installation = world.install()
+    world.browse(world.provider.consent(world.begin("bob", installation).url, "bob", error="access_denied"))
+    assert world.revoke("bob", installation).json["connection"]["reason"] == "denied"
+
+
+def test_where_there_is_no_oauth_there_is_nothing_to_revoke() -> None:
+    world = World()
+    installation = world.install(requires_oauth=False)
+    before = world.table.snapshot()
+    refused = world.revoke("bob", installation)
+    assert (refused.status, refused.json["error"]) == (409, "no_oauth_needed")
+    assert world.table.snapshot() == before
+
+
 def test_who_never_connected_can_revoke_too_and_what_was_begun_before_ends_by_it() -> None:
     world = World()
     installation = world.install()

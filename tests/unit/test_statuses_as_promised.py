@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -42,9 +42,9 @@ class Case:
     last_error: LastError | None = None
 
 
-def ended(reason: str, **more: object) -> Connection:
+def ended(reason: str, **more: Any) -> Connection:
     """The row after somebody has written why a person has to act; tokens stay where only the provider refused."""
-    return replace(FRESH, reason=reason, since=NOW + 70, renewal=Renewal(), **more)  # type: ignore[arg-type]
+    return replace(FRESH, reason=reason, since=NOW + 70, renewal=Renewal(), **more)
 
 
 def failing(error: str, since: int) -> Connection:

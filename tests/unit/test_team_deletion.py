@@ -55,6 +55,14 @@ def test_a_host_deletes_a_team_and_again_and_the_answer_is_the_same() -> None:
     assert world.table.snapshot() == after
 
 
+def test_a_body_that_says_more_deletes_nothing() -> None:
+    world = World()
+    before = world.table.snapshot()
+    refused = world.as_role(HOST, "DELETE", "/v1/host/teams/acme", {"team": "rivals"})
+    assert (refused.status, refused.json["error"]) == (400, "unknown_field")
+    assert world.table.snapshot() == before
+
+
 def test_from_that_moment_on_the_team_is_not_there_for_anybody() -> None:
     world = a_whole_team()
     (installation, *_) = (str(row["installation"]) for row in rows(world, "installation"))

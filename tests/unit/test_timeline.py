@@ -120,6 +120,16 @@ def test_a_denial_and_a_refused_completion_are_told() -> None:
     assert story(world, installation)["events"][0]["text"].endswith("begin again if you still want it.")
 
 
+@pytest.mark.parametrize(("said", "why"), [("invalid_client", "client_rejected"), ("invalid_grant", "exchange_failed")])
+def test_a_consent_whose_code_the_provider_does_not_take_is_told(said: str, why: str) -> None:
+    world = World()
+    installation = world.install()
+    consented = world.consent(world.begin("bob", installation), "bob")
+    world.provider.answer_next.append(lambda _: Reply(400, {}, b'{"error": "%s"}' % said.encode()))
+    assert world.complete("bob", consented).json["error"] == why
+    assert happened(world, installation) == [("completion_refused", why)]
+
+
 def test_how_a_revocation_ended_at_the_provider_is_told() -> None:
     scene = connected()
     world = scene.world
@@ -175,7 +185,7 @@ def test_a_link_is_an_https_url_whatever_the_row_holds(page: Value) -> None:
 
 
 def test_control_without_the_reading_of_the_page_any_scheme_would_be_shown() -> None:
-    with weakened(Told.from_item.__func__, "page.text if page is not None else None", "item.get('page')"):  # type: ignore[attr-defined]
+    with weakened(Told.from_item.__func__, "page.text if page is not None else None", "item.get('page')"):  # type: ignore[attr-defined]  # of a classmethod
         assert links_of("javascript:alert(1)") == ["javascript:alert(1)"] * 2
 
 

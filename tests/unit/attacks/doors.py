@@ -66,7 +66,7 @@ OF_SATELLITES = ("token", "rejected")
 OF_HOSTS = ("members", "satellites", "roll", "audit", "bury")
 WITH_A_BODY = (
     *("change", "uninstall", "revoke_all", "rotate"),
-    *("install", "probe", "authorize", "complete", "revoke", "token", "rejected", "members", "satellites"),
+    *("install", "probe", "authorize", "complete", "revoke", "token", "rejected", "members", "satellites", "bury"),
 )
 
 
@@ -159,7 +159,7 @@ class Stage:
             Door("roll", "/v1/host/teams/acme/members", {"iam": iam(HOST)}),
             Door("audit", "/v1/host/teams/acme/records", {"iam": iam(HOST)}),
             Door("satellites", "/v1/host/teams/acme/satellites", {"iam": iam(HOST)}, new),
-            Door("bury", "/v1/host/teams/acme", {"iam": iam(HOST)}),
+            Door("bury", "/v1/host/teams/acme", {"iam": iam(HOST)}, {}),
         )
         return {door.name: door for door in every}
 

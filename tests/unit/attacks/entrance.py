@@ -165,7 +165,7 @@ def signature(
     return tuple(signed_headers(keys, method, origin + target, body, headers).items())
 
 
-class _AsItIs(SigV4Auth):  # type: ignore[misc, unused-ignore]
+class _AsItIs(SigV4Auth):  # type: ignore[misc, unused-ignore]  # botocore has no types on some machines
     """Sign the path as it is sent, as an attacker does, who tidies nothing."""
 
     def _normalize_url_path(self, path: str) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from strongroom.domain.catalog import Catalog, CatalogEntry, Revoking
-from strongroom.domain.http import Answer, Outgoing
 from strongroom.domain.table import Put
 from strongroom.flows import chores, people
 from tests.requirements import requirement
@@ -161,25 +160,12 @@ def three(ends: str | None) -> tuple[World, list[str]]:
     return world, places
 
 
-def ends_whole_grants(world: World) -> None:
-    """The provider ends all that an account has allowed when one token of it is revoked."""
-    honest = world.egress.routes["POST", REVOKE_URL]
-
-    def behave(request: Outgoing) -> Answer:
-        answer = honest(request)
-        for account in {grant.account for grant in world.provider.grants if not grant.alive}:
-            world.provider.withdraw(account)
-        return answer
-
-    world.egress.on("POST", REVOKE_URL, behave)
-
-
 @requirement("attack:E3")
 @pytest.mark.parametrize("ends", ["grant", "token", None])
 def test_after_a_leave_none_of_several_grants_lives_whatever_a_revocation_ends(ends: str | None) -> None:
     world, _ = three(ends)
     if ends == "grant":
-        ends_whole_grants(world)
+        world.provider.ends_whole_grants = True
     leaves(world)
     let_pass(world, 6)
 
@@ -217,7 +203,7 @@ def each_chore_at_once(world: World) -> None:
 def test_rows_of_an_ended_membership_do_not_keep_each_others_grants(ends: str | None) -> None:
     world, _ = three(ends)
     if ends == "grant":
-        ends_whole_grants(world)
+        world.provider.ends_whole_grants = True
     leaves(world)
     each_chore_at_once(world)
     let_pass(world, 6)

@@ -56,7 +56,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "auth_required": "From here on somebody had to connect again.",
     "more_scopes_wanted": "The MCP server wants more scopes than were allowed: connect again to allow them.",
     "recovered": "Renewing succeeds again.",
-    "completion_refused": "An authorization could not be finished, and its tokens were not kept.",
+    "completion_refused": "An authorization could not be finished: nothing of it was kept.",
     "answer_refused": "What came back from the provider did not belong to the authorization, which was ended.",
     "authorization_destroyed": "Somebody else, or another browser, tried to finish the authorization, which was ended.",
     "revocation_ended": "The end of a grant was taken to the provider.",
