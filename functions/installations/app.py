@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from strongroom.aws import host_routes, installation_routes, story_routes
+from strongroom.aws import host_routes, installation_routes, satellite_routes, story_routes
 from strongroom.aws.http import Response, serve
 from strongroom.aws.wiring import Wired, wire
 
@@ -21,7 +21,9 @@ ROUTES = {
     "GET /v1/teams/{team}/installations/{installation}/timeline": story_routes.show_timeline,
     "GET /v1/teams/{team}/records": story_routes.show_records,
     "GET /v1/teams/{team}/installations/{installation}/connections": installation_routes.show_counts,
+    "POST /v1/satellite/teams/{team}/installations": satellite_routes.show_all,
     "GET /v1/host/teams/{team}/members": host_routes.list_members,
+    "GET /v1/host/teams/{team}/installations/{installation}/connections": host_routes.list_connections,
     "GET /v1/host/teams/{team}/records": host_routes.host_records,
     "PUT /v1/host/teams/{team}/members": host_routes.put_member,
     "PUT /v1/host/teams/{team}/satellites": host_routes.put_satellite,

@@ -41,14 +41,11 @@ def token(wired: Wired, request: Request) -> Response:
 
 def rejected(wired: Wired, request: Request) -> Response:
     """`POST .../rejected`: the MCP server answered 401 or 403 to this version."""
-    from strongroom.flows.reject import Rejection, report
+    from strongroom.aws.rejections import rejection_in
+    from strongroom.flows.reject import report
 
     caller, fields = identity.caller(request.event), Fields(request.json())
-    rejection = Rejection(
-        version=fields.required_version("version"),
-        status=fields.one_of("status", (401, 403)),
-        challenge=fields.optional_text("challenge", longest=8192),
-    )
+    rejection = rejection_in(fields)
     ask = _ask(caller, request, fields, None)
     fields.nothing_else()
     return answer(200, released(report(wired.ports, ask, rejection)))

@@ -307,7 +307,7 @@ def test_a_list_costs_the_same_in_a_team_of_three_and_of_three_hundred() -> None
 def test_control_a_list_that_read_every_member_would_cost_more() -> None:
     every_member = 'all_rows(ports.table, keys.team(team).pk, "U#", "g1")'
     whole = bill(297)
-    with weakened(installed.listing, "own = all_rows(", f"{every_member}; own = all_rows("):
+    with weakened(installed.listing_of, "own = all_rows(", f"{every_member}; own = all_rows("):
         assert bill(297)[1] > whole[1]
 
 

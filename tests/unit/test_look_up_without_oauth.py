@@ -69,7 +69,8 @@ def test_only_a_satellite_of_the_team_gets_it_and_only_for_a_member() -> None:
 @requirement("attack:A30")
 def test_control_without_the_admission_anybodys_satellite_gets_it() -> None:
     world, installation = without_oauth()
-    with weakened(look_up.admit, "admit_satellite_of(ports, reads.team, ask)", "pass"):
+    called = "ports, reads.team, ask.caller, team=ask.team, installation=ask.installation, user=ask.user"
+    with weakened(look_up.admit, f"admit_satellite_of({called})", "pass"):
         assert world.look_up("bob", installation, by=RIVAL_GATEWAY).json["headers"] == {"X-Api-Key": "k"}
 
 

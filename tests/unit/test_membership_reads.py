@@ -86,7 +86,7 @@ def test_who_has_left_fills_no_page_and_hides_nobody() -> None:
     assert [user for one in everybody(world) for user in one] == ["alice", "bob", "carol", "zoe"]
     world.table.requests.clear()
     page(world)
-    assert world.table.requests["Query"] <= membership.MOST_LOOKED_AT // PAGE + 1
+    assert world.table.requests["Query"] <= membership.PAGES_LOOKED_AT + 1
 
 
 def test_names_with_separators_are_members_like_others() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
 from local.payload import refusal
-from strongroom.aws import bodies
+from strongroom.aws import bodies, rejections
 from strongroom.domain import identifiers
 from strongroom.domain.errors import NotFound
 from tests.codes import families, made_in, statuses_by_code
@@ -44,12 +44,13 @@ BODIES: dict[str, type[bodies.Body]] = {
     "POST /v1/teams/{team}/installations/{installation}/authorize": bodies.AuthorizeBody,
     "POST /v1/authorizations/{authorization}/complete": bodies.CompleteBody,
     "DELETE /v1/host/teams/{team}": bodies.NothingBody,
+    "POST /v1/satellite/teams/{team}/installations": bodies.ListBody,
     "PUT /v1/host/teams/{team}/members": bodies.MemberBody,
     "PUT /v1/host/teams/{team}/satellites": bodies.SatelliteBody,
 }
 READ_BY_HAND = {
     "POST /v1/satellite/teams/{team}/installations/{installation}/token": ("token", "_ask"),
-    "POST /v1/satellite/teams/{team}/installations/{installation}/rejected": ("rejected", "_ask"),
+    "POST /v1/satellite/teams/{team}/installations/{installation}/rejected": ("rejected", "_ask", "rejection_in"),
     "DELETE /v1/teams/{team}/installations/{installation}/connection": ("disconnect",),
 }
 GRAMMARS = {
@@ -153,8 +154,9 @@ def test_a_body_that_is_read_by_hand_has_the_members_that_are_read(route: str) -
 
 def members_read(*functions: str) -> set[str]:
     """Collect what the token function's handlers ask of `fields`."""
-    tree = ast.parse((ROOT / "functions" / "token" / "app.py").read_text("utf-8"))
-    bodies_of = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in functions]
+    files = (ROOT / "functions" / "token" / "app.py", Path(str(rejections.__file__)))
+    defined = [node for file in files for node in ast.parse(file.read_text("utf-8")).body]
+    bodies_of = [node for node in defined if isinstance(node, ast.FunctionDef) and node.name in functions]
     assert len(bodies_of) == len(functions)
     calls = [node for body in bodies_of for node in ast.walk(body) if isinstance(node, ast.Call)]
     asked = [

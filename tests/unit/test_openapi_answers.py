@@ -101,6 +101,14 @@ def counting(world: Watched, installation: str) -> None:
         world.as_user(user, "GET", f"{HERE}/{installation}/connections")
     world.as_user("bob", "GET", HERE, query="limit=1&status=auth_required")
     world.as_user("bob", "GET", HERE, query="limit=0")
+    everybody = f"/v1/host/teams/acme/installations/{installation}/connections"
+    for role in (HOST, GATEWAY):
+        world.as_role(role, "GET", everybody)
+    world.as_role(HOST, "GET", everybody, query="page=2")
+    world.call("GET", everybody, None, {"iam": {"accountId": ACCOUNT, "callerId": "AIDAUSER"}})
+    for role in (GATEWAY, STRANGER, HOST):
+        world.as_role(role, "POST", "/v1/satellite/teams/acme/installations", {"user": "bob", "limit": 1})
+    world.as_role(GATEWAY, "POST", "/v1/satellite/teams/acme/installations", {"user": "bob", "next": "a"})
     for what in ("members", "records"):
         for role in (HOST, GATEWAY):
             world.as_role(role, "GET", f"/v1/host/teams/acme/{what}")

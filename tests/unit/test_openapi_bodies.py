@@ -75,6 +75,12 @@ GOOD: dict[str, dict[str, Any]] = {
         "challenge": "Bearer",
         "min_validity": 1,
     },
+    "POST /v1/satellite/teams/{team}/installations": {
+        "user": "bob",
+        "status": "connected",
+        "limit": 10,
+        "next": "VGVhbSBGaWxlcw",
+    },
     "DELETE /v1/host/teams/{team}": {},
     "PUT /v1/host/teams/{team}/members": {"user": "bob", "role": "team_user"},
     "PUT /v1/host/teams/{team}/satellites": {"account": ACCOUNT, "role_id": "AROA" + "B" * 12, "allowed": True},
@@ -120,5 +126,7 @@ def sent(world: World, route: str, body: dict[str, Any] | None) -> Answered:
 
 
 def is_taken(answered: Answered) -> bool:
-    """Whether the form of the body was taken, whatever became of the call then."""
+    """Whether the form of the body was taken, whatever became of the call then. A position has it that no page gave."""
+    if answered.status == 400 and answered.json["message"] == "next is what an earlier page gave as `next`":
+        return True
     return answered.status != 400 or answered.json["error"] not in ("invalid_request", "unknown_field")

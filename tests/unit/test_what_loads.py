@@ -130,6 +130,26 @@ def test_a_look_up_loads_what_is_injected_only_where_something_is(of_a_look_up: 
     assert of_look_ups(inject={"headers": {"X-Key": "k"}}) >= INJECTING
 
 
+REPORTING = {"strongroom.flows.reject", "strongroom.aws.rejections"}
+
+
+def of_direct_look_ups(**more: Any) -> set[str]:
+    """The same through the alias `direct`."""
+    world = World()
+    installation = world.install()
+    world.connect("bob", installation)
+    event = {"form": 1, "team": "acme", "installation": installation, "user": "bob", **more}
+    rows = [dict(row) for row in world.table.snapshot().values()]
+    script = LOOK_UP.replace("strongroom:live", "strongroom:direct")
+    return loaded(script, (rows, wrappings(world.keys), event, world.clock.now()))
+
+
+def test_a_look_up_loads_how_reports_are_taken_only_where_one_is_made(of_a_look_up: set[str]) -> None:
+    assert not REPORTING & of_a_look_up
+    assert not (REPORTING | TOO_HEAVY) & of_direct_look_ups()
+    assert of_direct_look_ups(rejected={"version": f"{'a' * 20}.1", "status": 401}) >= REPORTING
+
+
 def test_control_a_function_with_bodies_to_validate_loads_the_validator() -> None:
     modules = loaded("import sys\nfrom functions.installations import app\nprint(*sys.modules)")
     assert {"pydantic", "pydantic_core"} <= heavy(modules)

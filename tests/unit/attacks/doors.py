@@ -51,6 +51,8 @@ ROUTE_NAMES = {
     "token": ("POST", "/v1/satellite/teams/{team}/installations/{installation}/token"),
     "rejected": ("POST", "/v1/satellite/teams/{team}/installations/{installation}/rejected"),
     "members": ("PUT", "/v1/host/teams/{team}/members"),
+    "listed": ("POST", "/v1/satellite/teams/{team}/installations"),
+    "everybody": ("GET", "/v1/host/teams/{team}/installations/{installation}/connections"),
     "roll": ("GET", "/v1/host/teams/{team}/members"),
     "audit": ("GET", "/v1/host/teams/{team}/records"),
     "satellites": ("PUT", "/v1/host/teams/{team}/satellites"),
@@ -62,11 +64,13 @@ OF_PEOPLE = (
     *("probe", "authorize", "show", "complete", "revoke"),
 )
 OF_EVERYBODY = ("callback", "describe")
-OF_SATELLITES = ("token", "rejected")
-OF_HOSTS = ("members", "satellites", "roll", "audit", "bury")
+RELEASING = ("token", "rejected")
+OF_SATELLITES = (*RELEASING, "listed")
+OF_HOSTS = ("members", "satellites", "roll", "audit", "everybody", "bury")
 WITH_A_BODY = (
     *("change", "uninstall", "revoke_all", "rotate"),
-    *("install", "probe", "authorize", "complete", "revoke", "token", "rejected", "members", "satellites", "bury"),
+    *("install", "probe", "authorize", "complete", "revoke", "token", "rejected", "listed"),
+    *("members", "satellites", "bury"),
 )
 
 
@@ -155,6 +159,12 @@ class Stage:
             Door("rejected", f"{satellite}/rejected", {"iam": iam(GATEWAY)}, report),
             Door(
                 "members", "/v1/host/teams/acme/members", {"iam": iam(HOST)}, {"user": "carol-1", "role": "team_user"}
+            ),
+            Door("listed", "/v1/satellite/teams/acme/installations", {"iam": iam(GATEWAY)}, {"user": "bob"}),
+            Door(
+                "everybody",
+                f"/v1/host/teams/acme/installations/{self.installation}/connections",
+                {"iam": iam(HOST)},
             ),
             Door("roll", "/v1/host/teams/acme/members", {"iam": iam(HOST)}),
             Door("audit", "/v1/host/teams/acme/records", {"iam": iam(HOST)}),

@@ -14,7 +14,7 @@ from strongroom.flows.reads import Admitted, Reads
 from tests.fakes.faults import meanwhile
 from tests.hosts import operators_host_row
 from tests.requirements import requirement
-from tests.unit.attacks.doors import OF_HOSTS, OF_PEOPLE, OF_SATELLITES, Stage, jwt
+from tests.unit.attacks.doors import OF_HOSTS, OF_PEOPLE, OF_SATELLITES, RELEASING, Stage, jwt
 from tests.weakened import weakened
 from tests.world import ACCOUNT, GATEWAY, RIVAL_GATEWAY, Answered, World, iam
 
@@ -78,7 +78,7 @@ def as_rivals(stage: Stage, name: str, where: tuple[str, str, str]) -> Answered:
 @requirement("attack:D1")
 @requirement("attack:D11")
 @requirement("invariant:I18")
-@pytest.mark.parametrize("name", OF_SATELLITES)
+@pytest.mark.parametrize("name", RELEASING)
 def test_a_satellite_hears_the_same_of_what_is_foreign_and_of_what_is_not(stage: Stage, name: str) -> None:
     before, asked = stage.traces(), len(stage.world.keys.requests)
     answers = {kind: seen(as_rivals(stage, name, where)) for kind, where in foreign_to_the_rivals(stage).items()}
@@ -234,7 +234,7 @@ CUTS = {
 
 @requirement("attack:D5")
 @pytest.mark.parametrize(("cut", "code", "error"), CUTS.values(), ids=CUTS.keys())
-@pytest.mark.parametrize("name", OF_SATELLITES)
+@pytest.mark.parametrize("name", RELEASING)
 def test_from_the_moment_of_a_cut_nothing_is_released(
     stage: Stage, name: str, cut: Callable[[World, str], None], code: int, error: str
 ) -> None:

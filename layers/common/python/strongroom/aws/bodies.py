@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from strongroom.domain import injection
+from strongroom.domain import injection, listing
 from strongroom.domain.by_hand import MOST_PARAMETERS, WITH_SECRET, Entered, EnteredClient, EnteredMethod
 from strongroom.domain.catalog import Endpoints
 from strongroom.domain.change import Wanted
@@ -184,6 +184,20 @@ class CompleteBody(Body):
 class MemberBody(Body):
     user: User
     role: Literal["team_admin", "team_user"] | None
+
+
+class ListBody(Body):
+    """Whose list a satellite wants, and which part of it: what a person says in a query."""
+
+    user: User
+    status: listing.Shown | None = None
+    limit: Annotated[int, Field(ge=1, le=listing.MOST)] = listing.PAGE
+    next: Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]{1,2048}\z")] | None = None
+
+    def wanted(self) -> listing.Wanted:
+        """Raises: InvalidRequest: If no page can have ended at `next`."""
+        after = listing.checked_position(self.next) if self.next is not None else None
+        return listing.Wanted(self.status, self.limit, after)
 
 
 class SatelliteBody(Body):

@@ -63,6 +63,13 @@ class Fields:
             raise InvalidRequest(f"{name} is missing")
         return value
 
+    def part(self, name: str) -> Fields | None:
+        """Give the members of an object within the body, to be read in the same way; None if it is not there."""
+        value = self._left.pop(name, None)
+        if value is not None and not isinstance(value, dict):
+            raise InvalidRequest(f"{name} is an object")
+        return Fields(value) if value is not None else None
+
     def nothing_else(self) -> None:
         if self._left:
             raise InvalidRequest("the body has a member that does not belong there", code="unknown_field")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from strongroom.aws import identity, timeline_shapes
+from strongroom.aws import identity, shapes, timeline_shapes
 from strongroom.aws.bodies import MemberBody, NothingBody, SatelliteBody, parsed
 from strongroom.aws.http import Request, Response, answer
 from strongroom.aws.queries import position_in
 from strongroom.aws.wiring import Wired
-from strongroom.domain.identifiers import checked_team
+from strongroom.domain.identifiers import checked_installation, checked_team
 from strongroom.domain.team import Caller
-from strongroom.flows import membership, people, teams, timeline
+from strongroom.flows import everybody, membership, people, teams, timeline
 
 
 def put_member(wired: Wired, request: Request) -> Response:
@@ -28,6 +28,15 @@ def list_members(wired: Wired, request: Request) -> Response:
     roll = membership.members(wired.ports, host, team, position_in(request.query))
     told = [{"user": one.user, "role": one.role, "since": one.since} for one in roll.members]
     return answer(200, {"members": told, "next": roll.next.text if roll.next else None})
+
+
+def list_connections(wired: Wired, request: Request) -> Response:
+    """`GET .../connections`: how everybody of the team stands at an installation, by name and page by page."""
+    host = identity.caller(request.event)
+    team = checked_team(request.path.get("team", ""))
+    installation = checked_installation(request.path.get("installation", ""))
+    after = position_in(request.query)
+    return answer(200, shapes.everybody_shown(everybody.everybody(wired.ports, host, team, installation, after)))
 
 
 def host_records(wired: Wired, request: Request) -> Response:

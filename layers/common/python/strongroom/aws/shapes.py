@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from strongroom.domain.secret_rotation import SecretState
     from strongroom.domain.status import LastError, Status
     from strongroom.flows.begin import Begun
+    from strongroom.flows.everybody import Everybody
     from strongroom.flows.installed import Listed, Listing
     from strongroom.flows.look_up import Released
 
@@ -157,6 +158,15 @@ def listed(entry: Listed) -> dict[str, Any]:
 def listing_shown(page: Listing) -> dict[str, Any]:
     return {
         "installations": [listed(entry) for entry in page.entries],
+        "next": page.next.text if page.next else None,
+    }
+
+
+def everybody_shown(page: Everybody) -> dict[str, Any]:
+    return {
+        "connections": [
+            {"user": one.user, "connection": status_of(one.status) if one.status else None} for one in page.members
+        ],
         "next": page.next.text if page.next else None,
     }
 

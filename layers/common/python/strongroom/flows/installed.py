@@ -79,28 +79,48 @@ def see(ports: Ports, user: str, team: str, installation: str) -> Listed:
 
 def present_status(ports: Ports, admitted: Admitted) -> Status:
     """Tell the status of the connection that would serve this member."""
-    connection = admitted.connection
-    retired = clients.retired_among(ports, [connection] if connection else [])
-    status = _status(ports, connection, admitted.installation, admitted.member, retired)
-    return _with_who_has_left(ports, [Listed(admitted.installation, status)])[0].status
+    return at_one(ports, admitted.installation, [(admitted.member, admitted.connection)])[0].status
+
+
+def at_one(
+    ports: Ports, installation: Installation, serving: Sequence[tuple[Member, Connection | None]]
+) -> list[Listed]:
+    """Tell how members stand at one installation, each with the connection that would serve them.
+
+    The provider clients and whoever authorized for the team are read once, however many members there are.
+    """
+    connections = {connection.key: connection for _, connection in serving if connection is not None}
+    retired = clients.retired_among(ports, connections.values())
+    entries = [
+        Listed(installation, _status(ports, connection, installation, member, retired))
+        for member, connection in serving
+    ]
+    return _with_who_has_left(ports, entries)
 
 
 def listing(ports: Ports, user: str, team: str, wanted: Wanted = EVERYTHING) -> Listing:
-    """List the team's installations, each with the person's own status, by name.
-
-    Two queries, however many members there are: the team's partition holds the installations and the shared connections,
-    the member's own partition the rest. Then the provider clients and whoever authorized for the team, each once.
+    """List the team's installations, each with the person's own status, by name; to an admin with what only admins see.
 
     Raises:
         NotFound: If the person is not a member.
     """
     _, member = team_and_member(ports.table, team, user)
+    page = listing_of(ports, team, member, wanted)
+    return replace(page, entries=_with_secrets(ports, member, page.entries))
+
+
+def listing_of(ports: Ports, team: str, member: Member, wanted: Wanted) -> Listing:
+    """List the team's installations, each with this member's status, for whoever was let pass to see that.
+
+    Two queries, however many members there are: the team's partition holds the installations and the shared connections,
+    the member's own partition the rest. Then the provider clients and whoever authorized for the team, each once.
+    """
     of_team = all_rows(ports.table, keys.team(team).pk, "I#")
-    own = all_rows(ports.table, keys.member(team, user).pk, "C#")
+    own = all_rows(ports.table, keys.member(team, member.user).pk, "C#")
     entries = [entry for entry in _all(ports, member, of_team, own) if wanted.shown in (None, entry.shown)]
     if wanted.after is not None:
         entries = [entry for entry in entries if entry.place > wanted.after.after]
-    page = _with_secrets(ports, member, _with_who_has_left(ports, entries[: wanted.limit]))
+    page = _with_who_has_left(ports, entries[: wanted.limit])
     return Listing(page, Position(page[-1].place) if len(entries) > wanted.limit else None)
 
 

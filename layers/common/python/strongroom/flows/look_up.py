@@ -114,7 +114,7 @@ def look_up(ports: Ports, ask: Ask) -> Released:
 def admit(ports: Ports, ask: Ask) -> Admitted:
     """Read, and let a satellite of the team pass for an active member at an enabled installation."""
     reads = five_reads(ports.table, ask.team, ask.user, ask.installation)
-    admit_satellite_of(ports, reads.team, ask)
+    admit_satellite_of(ports, reads.team, ask.caller, team=ask.team, installation=ask.installation, user=ask.user)
     return reads.admitted().enabled()
 
 
@@ -166,22 +166,19 @@ def _told_once(ports: Ports, ask: Ask, connection: Connection, change: Change, n
     return isinstance(ports.table.commit((once, told), fresh_id(ports)), Committed)
 
 
-def admit_satellite_of(ports: Ports, team: Team | None, ask: Ask) -> None:
+def admit_satellite_of(ports: Ports, team: Team | None, caller: Caller | Trusted, /, **asked: str) -> None:
     """Check the second lock, the row. A caller that the team does not list costs one more read, to tell why not, and
-    is written down.
+    is written down with what it asked for.
 
     Raises:
         NotFound: If the caller belongs elsewhere.
         Forbidden: If nobody registered this caller.
     """
-    caller = ask.caller
     if isinstance(caller, Trusted) or (team is not None and team.active and str(caller) in team.satellites):
         return
     key = keys.caller(caller.account, caller.role_id)
     known = ports.table.read((key,)).get(key)
-    ports.journal.note(
-        "caller_turned_away", caller=str(caller), team=ask.team, installation=ask.installation, user=ask.user
-    )
+    ports.journal.note("caller_turned_away", caller=str(caller), **asked)
     admit_satellite(team, caller, known)
 
 

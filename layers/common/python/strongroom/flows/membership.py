@@ -15,8 +15,8 @@ from strongroom.domain.team import Caller, Member, Role, Team, speaks_for
 from strongroom.ports import Ports, Table
 
 MOST_READ = 100
-MOST_LOOKED_AT = 4 * PAGE
-"""Rows that one page of members looks at: whoever has left is still named by the index, and fills no page."""
+PAGES_LOOKED_AT = 4
+"""So many times its length of rows for one page of members: the index still names whoever has left, who fills no page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +60,27 @@ def members(ports: Ports, host: Caller, team: str, after: Position | None) -> Ro
     """
     if not admit_host(ports, host, team).active:
         raise NotFound("the team was deleted")
+    found, onward = members_after(ports.table, team, after, PAGE)
+    return Roll([Enrolled(member.user, member.role, since) for member, since in found], onward)
+
+
+def members_after(
+    table: Table, team: str, after: Position | None, most: int
+) -> tuple[list[tuple[Member, int]], Position | None]:
+    """Read at most so many members, each with since when, and where the next page begins (None: there is none).
+
+    Raises:
+        InvalidRequest: If no page can have ended at the position.
+    """
     after = Position(checked_user(after.after)) if after else None
-    told: list[Enrolled] = []
+    found: list[tuple[Member, int]] = []
     looked_at, more = 0, True
-    while more and len(told) < PAGE and looked_at < MOST_LOOKED_AT:
-        named, more = _named_after(ports.table, team, after, PAGE - len(told))
-        told += _enrolled(read_in_order(ports.table, [keys.member(team, user) for user in named]))
+    while more and len(found) < most and looked_at < PAGES_LOOKED_AT * most:
+        named, more = _named_after(table, team, after, most - len(found))
+        found += _active(read_in_order(table, [keys.member(team, user) for user in named]))
         looked_at += len(named)
         after = Position(named[-1]) if named else after
-    return Roll(told, after if more else None)
+    return found, after if more else None
 
 
 def _named_after(table: Table, team: str, after: Position | None, most: int) -> tuple[list[str], bool]:
@@ -84,9 +96,9 @@ def _cursor(team: str, position: Position) -> Cursor:
     return {"g1pk": keys.team(team).pk, "g1sk": f"U#{key.pk}", "PK": key.pk, "SK": key.sk}
 
 
-def _enrolled(rows: Iterable[Item]) -> list[Enrolled]:
+def _active(rows: Iterable[Item]) -> list[tuple[Member, int]]:
     found = [(Member.from_item(row), number(row, "since")) for row in rows]
-    return [Enrolled(member.user, member.role, since) for member, since in found if member is not None]
+    return [(member, since) for member, since in found if member is not None]
 
 
 def read_all(table: Table, wanted: Sequence[Key]) -> dict[Key, Item]:

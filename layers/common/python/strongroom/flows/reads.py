@@ -109,14 +109,25 @@ def team_and_member(table: Table, team: str, user: str) -> tuple[Team, Member]:
     Raises:
         NotFound: If either is missing: a stranger hears the same for a team that exists.
     """
+    return both_active(*two_reads(table, team, user))
+
+
+def two_reads(table: Table, team: str, user: str) -> tuple[Team | None, Member | None]:
+    """Read a team and a member of it, consistently, in one request. A missing, removed or foreign thing is None."""
     wanted: tuple[Key, Key] = (keys.team(team), keys.member(team, user))
     found = table.read(wanted)
     team_row, member_row = (found.get(key) for key in wanted)
-    known = Team.from_item(team_row) if team_row else None
-    member = Member.from_item(member_row) if member_row else None
-    if known is None or not known.active or member is None:
+    return (
+        Team.from_item(team_row) if team_row else None,
+        Member.from_item(member_row) if member_row else None,
+    )
+
+
+def both_active(team: Team | None, member: Member | None) -> tuple[Team, Member]:
+    """Raises: NotFound: If either is missing, or the team was deleted."""
+    if team is None or not team.active or member is None:
         raise NotFound("no such team, or not a member")
-    return known, member
+    return team, member
 
 
 def _connection(item: Item | None) -> Connection | None:
