@@ -168,6 +168,10 @@ class ProviderLevers:
     def withdraw(self, account: str) -> None:
         self._pull("withdraw", {"account": account})
 
+    def spoil(self, account: str) -> None:
+        """End the account's access tokens before their time."""
+        self._pull("spoil", {"account": account})
+
     def register(self, redirect_uri: str) -> dict[str, str]:
         """Register a client for somebody who enters it by hand."""
         made = self._pull("client", {"redirect_uri": redirect_uri})

@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from moto.dynamodb.models.dynamo_type import Item
+from moto.dynamodb.models.table import Table
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 from werkzeug.wsgi import ClosingIterator
@@ -44,6 +46,7 @@ class OneByOne:
             answer = self._done.get(token) or self._answered(environ)
             if token and answer.status.startswith("200"):
                 self._done[token] = answer
+            _forget_copies()
         start_response(answer.status, answer.headers)
         return answer.body
 
@@ -68,6 +71,12 @@ class _Answer:
     status: str
     headers: list[tuple[str, str]]
     body: list[bytes]
+
+
+def _forget_copies() -> None:
+    """Let go of what moto remembers of every table and item that it ever made: it copies all of them for a transaction."""
+    for kind in (Table, Item):
+        kind.instances_tracked.clear()  # type: ignore[union-attr]
 
 
 def _token_of(environ: WSGIEnvironment) -> str:

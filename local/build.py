@@ -1,4 +1,4 @@
-"""Build the application for Lambda, translate its template as CloudFormation would, and lint the result.
+"""Build the application for Lambda, translate its template as CloudFormation would, lint the result; build the wheel.
 
 `sam validate --lint` does not run the translator and lets dead references, circular dependencies and unknown runtimes
 pass, so the translator comes first here and the linter reads what it made. Needs the environment of
@@ -22,11 +22,14 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from local.errors import LocalError
 from local.intrinsics import TemplateError, Tree, load_yaml
+from local.wheel import build_wheel
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "template.yaml"
 BUILT = ROOT / ".aws-sam" / "build" / "template.yaml"
+WHEELS = ROOT / "dist"
 REGION = "us-east-1"
 
 SAMPLE: Mapping[str, str] = {
@@ -176,6 +179,7 @@ def _everything() -> None:
     print(f"built        {BUILT.parent.relative_to(ROOT)} (python3.13, arm64)", flush=True)
     check(SOURCE)
     check(BUILT)
+    print(f"built        {build_wheel(WHEELS).relative_to(ROOT)}", flush=True)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -200,6 +204,9 @@ def main(arguments: Sequence[str]) -> int:
         return problem.code
     except TemplateError as problem:
         print(f"The template cannot be read: {problem}", file=sys.stderr)
+        return 1
+    except LocalError as problem:
+        print(problem, file=sys.stderr)
         return 1
     return 0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from local.environment import ROOT
 
 NO_TESTS_COLLECTED = 5
-LOCKS = ("layer", "dev", "sam", "peers", "npm")
+LOCKS = ("layer", "satellite", "dev", "sam", "peers", "npm")
 SOURCES = (
     *("dev.py", "layers/common/python/strongroom", "functions", "local"),
     *("satellite", "examples", "bench", "explore", "tests"),

@@ -18,7 +18,7 @@ from local import failures, jwt
 from local.environment import BUILD, DEVELOPMENT, ROOT, child_environ, ensure
 from local.errors import LocalError
 
-PORTS = 6
+PORTS = 7
 HIGHEST = 32767
 
 _EPILOG = """\
@@ -32,6 +32,11 @@ STORM = (
     ("kills", 9, "processes to kill, three in a round"),
     ("seed", 1, "what decides when what happens"),
 )
+CROWD = (
+    ("users", 100, "people with a client each"),
+    ("rounds", 8, "rounds in which everybody calls, twice at once"),
+    ("seed", 1, "what decides when what happens to whom"),
+)
 
 _DOCTOR_STATUS = "0 it would connect, 1 it would not, 2 wrong usage or a URL that is never called, 3 nobody can say"
 _DOCTOR_JSON = (
@@ -40,7 +45,7 @@ _DOCTOR_JSON = (
 
 
 def port(text: str) -> int:
-    """Read the first of the six ports that the local system takes.
+    """Read the first of the seven ports that the local system takes.
 
     They stay below the range from which systems take ports for outgoing connections.
     """
@@ -77,20 +82,27 @@ def parser() -> argparse.ArgumentParser:
         help="where an MCP conformance suite expects our client metadata document; lets its mock do without signatures",
     )
     token.add_argument("account", metavar="ACCOUNT", help="alice, bob, carol or mallory")
+    token.add_argument(
+        "--gateway", action="store_true", help="one for the example gateway; Strongroom does not take it"
+    )
     conformance = command("conformance", "play the official MCP suite's authorization scenarios; fetches Node")
     conformance.add_argument("--port", type=port, default=8400, help="the first of the ports (default 8400)")
     conformance.add_argument("-k", metavar="TEXT", dest="expression", help="only scenarios with this in their names")
-    peers = command("peers", "play a connection's life against authorization servers that others wrote; fetches Node")
+    peers = command("peers", "play a connection's life against servers of others, and the MCP inspector; fetches Node")
     peers.add_argument("--port", type=port, default=8700, help="the first of the ports (default 8700)")
-    peers.add_argument("-k", metavar="TEXT", dest="expression", help="only servers with this in their names")
+    peers.add_argument("-k", metavar="TEXT", dest="expression", help="only peers with this in their names")
     peers.add_argument(
-        "--without-node", action="store_true", help="skip the servers that need Node, as if it were missing"
+        "--without-node", action="store_true", help="skip the peers that need Node, as if it were missing"
     )
     storm = command("storm", "kill those who renew while everything is due at once; no connection may be lost")
-    storm.add_argument("--port", type=port, default=9400, help="the first of a hundred ports (default 9400)")
+    storm.add_argument("--port", type=port, default=9400, help="the first of about a hundred ports (default 9400)")
     for name, default, what in STORM:
         storm.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{what} (default {default})")
     storm.add_argument("--without-node", action="store_true", help="a second provider of ours instead of oidc-provider")
+    crowd = command("crowd", "a hundred people call through the example gateway while tokens are renewed and revoked")
+    crowd.add_argument("--port", type=port, default=9500, help="the first of about a hundred ports (default 9500)")
+    for name, default, what in CROWD:
+        crowd.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{what} (default {default})")
     doctor = command("doctor", "find out what an MCP server needs; no account, no AWS, nothing is stored")
     doctor.add_argument("url", metavar="URL", help="the MCP server, such as https://mcp.example.com/mcp")
     doctor.epilog = f"Exit status: {_DOCTOR_STATUS}."
@@ -115,7 +127,7 @@ def parser() -> argparse.ArgumentParser:
 
     command("lint", "check style, format and types")
     command("fmt", "format the code")
-    command("build", "build for the real target, then check the template")
+    command("build", "build for the real target, check the template, and build the satellite's wheel")
     lock = command("lock", "re-make the locked requirements from requirements/*.in")
     lock.add_argument("--upgrade", action="store_true", help="take the newest versions instead of the locked ones")
     return top
@@ -139,7 +151,7 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
         raise LocalError(failures.not_on_windows())
     match options.command:
         case "jwt":
-            print(jwt.sign_in(options.account, options.port))
+            print(jwt.sign_in(options.account, options.port, for_gateway=options.gateway))
             return 0
         case "build":
             if shutil.which("make") is None:

@@ -9,6 +9,7 @@ from local.day import Day
 from local.services.mcp_caller import Told
 from local.services.notes_stdio import KEY, VARIABLE
 from local.services.stdio_caller import DidNotStart
+from local.terminal import call
 
 TEAM = ("alice", "bob", "carol")
 
@@ -87,4 +88,6 @@ def starting(day: Day) -> None:
         (released["access_token"], *released["env"]) == (None, VARIABLE),
     )
     notes = day.satellite.start_notes(released["env"])
-    day.expect("the gateway starts the server with that one variable, and its tool answers", isinstance(notes, Told))
+    day.expect("the server, started with that one variable, answers", isinstance(notes, Told))
+    listed = call("carol", day.places.ports, "team-notes__list_notes")
+    day.expect("the gateway starts it for carol, and passes her call on", bool(listed) and KEY not in listed)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.accounts import CALLERS, MEMBERS, SATELLITE, Caller, Member
+from local.satellites import SOURCES, who_and_where
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -22,7 +24,7 @@ Seed = Callable[["DynamoDBClient", str], None]
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The six ports of the system, from a first one on, and some more for Lambda's Runtime API."""
+    """The seven ports of the system, from a first one on, and some more for Lambda's Runtime API."""
 
     first: int = 8400
 
@@ -51,8 +53,12 @@ class Ports:
         return self.first + 5
 
     @property
+    def gateway(self) -> int:
+        return self.first + 6
+
+    @property
     def runtime(self) -> range:
-        after = self.first + 6
+        after = self.first + 7
         start = after if after + _RUNTIME_PORTS <= HIGHEST_PORT + 1 else self.first - _RUNTIME_PORTS
         return range(start, start + _RUNTIME_PORTS)
 
@@ -68,6 +74,7 @@ class Service:
     port: int
     arguments: tuple[str, ...] = ()
     path: str = "/"
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def log(self) -> str:
@@ -112,7 +119,7 @@ class Pace:
 
 
 def demo_options(ports: Ports, pace: Pace, seed: Seed | None) -> Options:
-    """The whole system of the demo: our template, the four services, the members and the satellite."""
+    """The whole system of the demo: our template, the services and the example gateway, the members and the satellite."""
     return Options(
         run_dir=ROOT / ".dev" / f"run-{ports.first}",
         ports=ports,
@@ -146,7 +153,7 @@ def demo_services(ports: Ports, pace: Pace) -> tuple[Service, ...]:
             "sign-in service",
             "local.services.signin",
             ports.sign_in,
-            ("--redirect-uri", f"{web}/signed-in", "--web-origin", web),
+            ("--redirect-uri", f"{web}/signed-in", "--web-origin", web, "--resource", gateway_url(ports)),
             "/.well-known/openid-configuration",
         ),
         Service(
@@ -168,4 +175,27 @@ def demo_services(ports: Ports, pace: Pace) -> tuple[Service, ...]:
             ports.web_client,
             ("--api", origin(ports.front), "--issuer", origin(ports.sign_in)),
         ),
+        _gateway(ports),
+    )
+
+
+def gateway_url(ports: Ports) -> str:
+    """The example gateway's own name, and the audience of the tokens that people show it."""
+    return f"{origin(ports.gateway)}/mcp"
+
+
+def _gateway(ports: Ports) -> Service:
+    return Service(
+        "example gateway",
+        "examples.gateway",
+        ports.gateway,
+        (
+            *("--url", gateway_url(ports), "--issuer", origin(ports.sign_in), "--team", "acme"),
+            *("--servers", str(ROOT / "examples" / "gateway.toml")),
+        ),
+        "/mcp",
+        {
+            **who_and_where(SATELLITE, origin(ports.front)),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(SOURCES)]),
+        },
     )

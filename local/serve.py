@@ -12,7 +12,7 @@ from dataclasses import replace
 from local.accounts import HOST, MEMBERS, REGION, SATELLITE, STRANGER, Caller
 from local.actors import Places
 from local.demo import say
-from local.plan import Options, Pace, Ports, demo_options
+from local.plan import Options, Pace, Ports, demo_options, gateway_url
 from local.seed import operators_rows
 from local.stack import Stack
 
@@ -57,6 +57,7 @@ Running:
   sign-in service       {places.sign_in}
   OAuth provider        {places.provider}
   MCP server            {places.mcp}
+  example gateway       {gateway_url(ports)}
 
 Accounts (at the sign-in service and at the provider; the password of each is "demo"):
 {accounts}
@@ -86,6 +87,10 @@ A satellite's calls, signed with SigV4:
        -d '{{"user": "bob"}}'
   curl -s {places.api}/v1/satellite/teams/acme/installations/$INSTALLATION/rejected {_signed(SATELLITE)} \\
        -d "{{\\"user\\": \\"bob\\", \\"version\\": \\"$VERSION\\", \\"status\\": 401}}"
+
+Through the example gateway, with the stock MCP client (without a tool it lists them; whoever has not connected is prompted):
+  GATEWAY_TOKEN=$(python3 dev.py jwt bob --gateway{_port(ports)}) \\
+       .venv/bin/python -m examples.client {gateway_url(ports)} team-files__whoami
 
 A role that nobody has registered: --user {STRANGER.access_key}:{STRANGER.secret}
 

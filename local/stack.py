@@ -146,6 +146,7 @@ class Stack:
 
     def _start_service(self, service: Service) -> subprocess.Popen[bytes]:
         variables = {**bare_environment(self.options.run_dir), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        variables |= service.environment
         arguments = [sys.executable, "-m", service.module, *service.arguments, "--port", str(service.port)]
         return self.processes.start(arguments, variables, self.options.run_dir, self.logs / service.log)
 

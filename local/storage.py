@@ -31,7 +31,6 @@ _TABLE_REQUEST = (
     "GlobalSecondaryIndexes",
     "KeySchema",
     "ProvisionedThroughput",
-    "StreamSpecification",
 )
 _TABLE_WITHOUT_MEANING = {
     "ContributorInsightsSpecification",
@@ -39,6 +38,7 @@ _TABLE_WITHOUT_MEANING = {
     "OnDemandThroughput",
     "PointInTimeRecoverySpecification",
     "SSESpecification",
+    "StreamSpecification",  # nobody reads it here, and moto copies all that it ever held at every transaction
     "TableClass",
     "Tags",
 }
@@ -120,8 +120,6 @@ def tables_of(template: Template) -> tuple[Table, ...]:
 def _table(template: Template, resource: Resource) -> Table:
     resource.only({"TableName", "TimeToLiveSpecification", *_TABLE_REQUEST, *_TABLE_WITHOUT_MEANING})
     request = template.resolved(resource, {}, *_TABLE_REQUEST)
-    if "StreamSpecification" in request:
-        request["StreamSpecification"] = {"StreamEnabled": True, **request["StreamSpecification"]}
     ttl = template.resolved(resource, {}, "TimeToLiveSpecification").get("TimeToLiveSpecification", {})
     name = template.name_of(resource, "TableName")
     return Table(resource.logical_id, name, request, ttl.get("AttributeName") if ttl.get("Enabled") else None)

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "layers" / "common" / "python" / "strongroom"
-MARKDOWN = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
+SATELLITE = ROOT / "satellite" / "src" / "strongroom_satellite"
+MARKDOWN = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "satellite" / "README.md")
 DOCUMENTS = (*MARKDOWN, ROOT / "docs" / "openapi.yaml")
 
 

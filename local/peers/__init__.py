@@ -1,4 +1,4 @@
-"""`dev.py peers`: Strongroom against authorization servers that nobody here wrote."""
+"""`dev.py peers`: Strongroom against authorization servers, and before a client, that nobody here wrote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Play the life of a connection against each authorization server, one line a step, and the sum."""
+"""Play a connection's life against each authorization server, and the inspector's visit; one line a step, and the sum."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 from local.accounts import HOST, SATELLITE, Member
 from local.demo import say
 from local.errors import LocalError
 from local.npm import NoNpm
+from local.peers import inspector
 from local.peers.journey import Journey
 from local.peers.outcomes import NotOffered, Step, told
 from local.peers.servers import ACCOUNT, PEERS, PORTS_OF_PEER, Documents, Peer, Place, prepare, running
 from local.peers.tokens import takes_documents
+from local.peers.visit import Visit
 from local.plan import HIGHEST_PORT, Options, Pace, Ports, demo_options, origin
 from local.seed import operators_rows
 from local.stack import Stack
@@ -27,6 +30,7 @@ FIRST_OF_PEERS = 100  # behind the ports of the system itself
 NEEDED = ("sign-in service",)
 # Tokens of the peers live an hour: all of them are due, and the schedule fires when the journey says so.
 PACE = Pace(renew_ahead=3600, short_lived=5, tick_every=0)
+VISIT = Pace(tick_every=0)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -41,29 +45,40 @@ def main(arguments: Sequence[str]) -> int:
             "The authorization servers need more ports than there are behind that one; choose a lower --port."
         )
     chosen = [peer for peer in PEERS if asked.expression in peer.name]
-    if not chosen:
-        raise LocalError(f"No authorization server has {asked.expression!r} in its name.")
-    ready = [peer for peer in chosen if _is_ready(peer, asked.without_node)]
+    visits = [inspector.NAME] if asked.expression in inspector.NAME else []
+    if not chosen and not visits:
+        raise LocalError(f"No authorization server or client has {asked.expression!r} in its name.")
+    began = time.monotonic()
+    ready = [peer for peer in chosen if _is_ready(peer.name, partial(prepare, peer, say), _avoids(asked, peer))]
+    visiting = [name for name in visits if _is_ready(name, inspector.PROGRAMS.install, asked.without_node)]
     outcomes = play(ready, Ports(asked.port), say)
-    return status(outcomes, len(chosen) - len(ready), may_skip=os.environ.get("STRONGROOM_NO_SKIP") != "1")
+    if visiting:
+        outcomes += visit(Ports(asked.port), say)
+    say(f"It took {time.monotonic() - began:.0f} seconds.")
+    skipped = len(chosen) + len(visits) - len(ready) - len(visiting)
+    return status(outcomes, skipped, may_skip=os.environ.get("STRONGROOM_NO_SKIP") != "1")
 
 
-def _is_ready(peer: Peer, without_node: bool) -> bool:
+def _avoids(asked: argparse.Namespace, peer: Peer) -> bool:
+    return bool(asked.without_node and peer.needs_node)
+
+
+def _is_ready(name: str, install: Callable[[], None], avoids_node: bool) -> bool:
     try:
-        if without_node and peer.needs_node:
+        if avoids_node:
             raise NoNpm("asked not to use Node")
-        prepare(peer, say)
+        install()
     except NoNpm as reason:
-        say(f"  -     {peer.name}: skipped ({reason})")
+        say(f"  -     {name}: skipped ({reason})")
         return False
     return True
 
 
 def status(outcomes: Counter[str], skipped: int, *, may_skip: bool) -> int:
-    """Say the sum, and give the exit status: where everything is installed, a server that was skipped is a hole."""
+    """Say the sum, and give the exit status: where everything is installed, a peer that was skipped is a hole."""
     say(
         f"{outcomes['ok']} steps hold, {outcomes['FAIL']} fail, {outcomes['-']} are not offered; "
-        f"{skipped} servers skipped."
+        f"{skipped} peers skipped."
     )
     if skipped and not may_skip:
         say("STRONGROOM_NO_SKIP=1: what was skipped counts as failed.")
@@ -76,7 +91,6 @@ def play(peers: Sequence[Peer], ports: Ports, say: Callable[[str], None]) -> Cou
     outcomes: Counter[str] = Counter()
     if not peers:
         return outcomes
-    began = time.monotonic()
     reached = origin(ports.front)
     for documents in (Documents(), Documents(reached.replace("http:", "https:"), reached)):
         way = "metadata document" if documents.public else "registration"
@@ -85,7 +99,21 @@ def play(peers: Sequence[Peer], ports: Ports, say: Callable[[str], None]) -> Cou
             for peer in peers:
                 place = Place(ports.first + FIRST_OF_PEERS + PEERS.index(peer) * PORTS_OF_PEER)
                 outcomes += _journey(stack, peer, place, documents, say)
-    say(f"It took {time.monotonic() - began:.0f} seconds. All logs are in {stack.options.run_dir.parent}.")
+    say(f"All logs are in {stack.options.run_dir.parent}.")
+    return outcomes
+
+
+def visit(ports: Ports, say: Callable[[str], None]) -> Counter[str]:
+    """Start the whole system, and let the inspector look at the example gateway."""
+    outcomes: Counter[str] = Counter()
+    options = demo_options(ports, VISIT, operators_rows)
+    options = replace(options, run_dir=options.run_dir / "inspected")
+    say("Starting: the whole system, for a client that nobody here wrote:")
+    with Stack(options, say) as stack, closing(Visit(stack)) as visiting:
+        for name, step in visiting.steps():
+            if _tell(inspector.NAME, name, step, outcomes, say) == "FAIL":
+                break
+    say(f"All logs are in {options.run_dir}.")
     return outcomes
 
 
@@ -103,19 +131,19 @@ def _journey(stack: Stack, peer: Peer, place: Place, documents: Documents, say: 
     stack.put_member(HOST, Member(peer.team, ACCOUNT, "team_admin"))
     stack.put_satellite(HOST, peer.team, SATELLITE)
     outcomes: Counter[str] = Counter()
-
-    def tell(name: str, step: Step) -> str:
-        mark, text = told(step)
-        say(f"  {mark:<4}  {peer.name:<36}{name:<26}{text}")
-        outcomes[mark] += 1
-        return mark
-
     with running(stack, peer, place, documents) as standing:
         if documents.public and not takes_documents(standing.metadata):
-            tell("registration", lambda: NotOffered("client ID metadata documents"))
+            _tell(peer.name, "registration", lambda: NotOffered("client ID metadata documents"), outcomes, say)
             return outcomes
         with closing(Journey(stack, standing)) as journey:
             for name, step in journey.steps():
-                if tell(name, step) == "FAIL":
+                if _tell(peer.name, name, step, outcomes, say) == "FAIL":
                     break
     return outcomes
+
+
+def _tell(peer: str, name: str, step: Step, outcomes: Counter[str], say: Callable[[str], None]) -> str:
+    mark, text = told(step)
+    say(f"  {mark:<4}  {peer:<36}{name:<26}{text}")
+    outcomes[mark] += 1
+    return mark

@@ -15,15 +15,15 @@ from local.services.provider_clients import Clients
 from local.services.provider_faults import Faults
 from local.services.provider_journal import Journal, report
 from local.services.provider_ledger import Ledger, Lifetimes
-from local.services.visits import ACCOUNTS
+from local.services.visits import is_known
 
 Order = Mapping[str, object]
 Lever = Callable[[Order], dict[str, object]]
 
 
 class Control:
-    """`state`, `withdraw {account}`, `forget {client_id}`, `lifetimes {access: 5, ...}`, `faults {kind, ...}` and
-    `faults {}`, which clears them.
+    """`state`, `withdraw {account}`, `spoil {account}` (its access tokens end before their time), `forget {client_id}`,
+    `lifetimes {access: 5, ...}`, `faults {kind, ...}` and `faults {}`, which clears them.
 
     A client that a person enters by hand, and its secrets:
 
@@ -41,6 +41,7 @@ class Control:
         levers: dict[str, Lever] = {
             "state": self._state,
             "withdraw": self._withdraw,
+            "spoil": self._spoil,
             "forget": self._forget,
             "lifetimes": self._lifetimes,
             "faults": self._order_faults,
@@ -54,10 +55,10 @@ class Control:
         return report(self._ledger, self._clients, self._journal, self._faults.done)
 
     def _withdraw(self, order: Order) -> dict[str, object]:
-        account = order.get("account")
-        if account not in ACCOUNTS:
-            raise OAuthError("invalid_request", "account is one of the demo accounts.")
-        return {"ended": self._ledger.withdraw(account)}
+        return {"ended": self._ledger.withdraw(_account(order))}
+
+    def _spoil(self, order: Order) -> dict[str, object]:
+        return {"spoilt": self._ledger.spoil(_account(order))}
 
     def _forget(self, order: Order) -> dict[str, object]:
         return {"forgotten": self._clients.forget(str(order.get("client_id", "")))}
@@ -93,6 +94,13 @@ class Control:
             return {"ordered": self._faults.add(order)}
         self._faults.clear()
         return {"ordered": 0}
+
+
+def _account(order: Order) -> str:
+    account = order.get("account")
+    if not isinstance(account, str) or not is_known(account):
+        raise OAuthError("invalid_request", "account is one of the demo accounts.")
+    return account
 
 
 def _guarded(lever: Lever) -> Callable[[Request], object]:

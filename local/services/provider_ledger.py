@@ -211,6 +211,13 @@ class Ledger:
             grant.ended = "withdrawn"
         return len(ending)
 
+    def spoil(self, account: str) -> int:
+        """End the access tokens of an account before their time; its refresh tokens stay good."""
+        mine = [name for name, one in self._tokens.items() if one.kind == "access" and one.grant.account == account]
+        for name in mine:
+            del self._tokens[name]
+        return len(mine)
+
 
 def _check_code(request: Request, client: Client, given: Mapping[str, str]) -> None:
     if client.client_id != request.client.client_id or given["redirect_uri"] != request.redirect_uri:

@@ -22,8 +22,16 @@ from starlette.routing import Route
 from local.services.exchange import DeadEnd, OAuthError, answer, form, fresh, parameters, redirect
 from local.services.pages import dead_end, sign_in_page, stylesheet
 from local.services.serving import LOOPBACK, serve
-from local.services.signin_flow import SCOPES, Codes, SignInRequest, accept_request, redirect_uri_of, scopes_of
-from local.services.signin_tokens import WEB_CLIENT, SigningKey, Subject, access_claims, identity_claims
+from local.services.signin_flow import (
+    SCOPES,
+    Codes,
+    SignInRequest,
+    accept_request,
+    audience_of,
+    redirect_uri_of,
+    scopes_of,
+)
+from local.services.signin_tokens import API_AUDIENCE, WEB_CLIENT, SigningKey, Subject, access_claims, identity_claims
 from local.services.visits import Visit, Visits, recognises
 
 NAME = "The sign-in service"
@@ -32,12 +40,16 @@ TERMINAL_CLIENT = "strongroom-terminal"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`issuer` is also our own origin; redirect URIs and origins are those of the web client."""
+    """`issuer` is also our own origin; redirect URIs and origins are those of the web client.
+
+    `resources` are services that people at a terminal may get a token for, beside Strongroom's API.
+    """
 
     issuer: str
     redirect_uris: tuple[str, ...] = ()
     web_origins: tuple[str, ...] = ()
     access_token_seconds: int = 3600
+    resources: tuple[str, ...] = ()
 
 
 class SignIn:
@@ -156,7 +168,9 @@ class SignIn:
         client = given.get("client_id", TERMINAL_CLIENT)
         if client not in (TERMINAL_CLIENT, WEB_CLIENT):
             raise OAuthError("invalid_client", "Unknown client.", 401)
-        return Subject(given["username"], client, scopes_of(given), int(self._now()))
+        audience = audience_of(given, self._settings.resources)
+        scopes = scopes_of(given) if audience == API_AUDIENCE else ()
+        return Subject(given["username"], client, scopes, int(self._now()), audience)
 
     def _issue(self, subject: Subject, nonce: str | None) -> Response:
         issuer, seconds, now = self._settings.issuer, self._settings.access_token_seconds, int(self._now())
@@ -178,9 +192,16 @@ def _options(arguments: Sequence[str] | None) -> tuple[int, Settings]:
     parser.add_argument("--redirect-uri", action="append", default=[], help="of the web client; repeat for several")
     parser.add_argument("--web-origin", action="append", default=[], help="may call us from a page; repeat for several")
     parser.add_argument("--access-token-seconds", type=int, default=3600)
+    parser.add_argument("--resource", action="append", default=[], help="another service that tokens may be for")
     chosen = parser.parse_args(arguments)
     issuer = chosen.issuer or f"http://{LOOPBACK}:{chosen.port}"
-    settings = Settings(issuer, tuple(chosen.redirect_uri), tuple(chosen.web_origin), chosen.access_token_seconds)
+    settings = Settings(
+        issuer,
+        tuple(chosen.redirect_uri),
+        tuple(chosen.web_origin),
+        chosen.access_token_seconds,
+        tuple(chosen.resource),
+    )
     return chosen.port, settings
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from local.services.exchange import DeadEnd, OAuthError, fingerprint, is_challenge, need, proves
-from local.services.signin_tokens import API_SCOPE, WEB_CLIENT
+from local.services.signin_tokens import API_AUDIENCE, API_SCOPE, WEB_CLIENT
 
 SCOPES = ("openid", API_SCOPE)
 CODE_SECONDS = 60
@@ -67,6 +67,18 @@ def scopes_of(given: Mapping[str, str]) -> tuple[str, ...]:
     """Read the scopes that are asked for, in our order; unknown ones are left out (OpenID Connect Core §3.1.2.1)."""
     asked = given.get("scope", "").split()
     return tuple(scope for scope in SCOPES if scope in asked)
+
+
+def audience_of(given: Mapping[str, str], resources: Collection[str]) -> str:
+    """Tell whom a token is for (RFC 8707 §2): the service that is named, or Strongroom's API.
+
+    Raises:
+        OAuthError: If a service is named that we do not know.
+    """
+    named = given.get("resource")
+    if named is not None and named not in resources:
+        raise OAuthError("invalid_target", "Unknown resource.")
+    return named or API_AUDIENCE
 
 
 class Codes:

@@ -40,14 +40,15 @@ class Subject:
     client_id: str
     scopes: tuple[str, ...]
     signed_in_at: int
+    audience: str = API_AUDIENCE
 
 
 def access_claims(issuer: str, subject: Subject, now: int, seconds: int, identifier: str) -> dict[str, object]:
-    """Write the claims of an access token for Strongroom's API (RFC 9068 §2.2); `openid` is no scope of that API."""
+    """Write the claims of an access token for its audience (RFC 9068 §2.2); `openid` is no scope of Strongroom's API."""
     return {
         "iss": issuer,
         "sub": subject.account,
-        "aud": API_AUDIENCE,
+        "aud": subject.audience,
         "client_id": subject.client_id,
         "scope": " ".join(scope for scope in subject.scopes if scope != "openid"),
         "iat": now,

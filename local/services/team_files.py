@@ -6,6 +6,7 @@ Run it with `python -m local.services.team_files --port 8404 --provider http://1
 from __future__ import annotations
 
 import argparse
+import ssl
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -34,11 +35,14 @@ class Introspection:
 
     def __init__(self, endpoint: str, secret: str) -> None:
         self._endpoint, self._headers = endpoint, {"Authorization": f"Bearer {secret}"}
+        self._no_tls = ssl.SSLContext(
+            ssl.PROTOCOL_TLS_CLIENT
+        )  # making one that trusts anybody takes as long as the call
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """Give the token's facts. That its audience is this server is checked by the SDK against `resource`."""
         try:
-            async with httpx2.AsyncClient(trust_env=False, timeout=5) as client:
+            async with httpx2.AsyncClient(trust_env=False, verify=self._no_tls, timeout=5) as client:
                 answer = await client.post(self._endpoint, data={"token": token}, headers=self._headers)
             facts = answer.json() if answer.status_code == 200 else {}
         except (httpx2.HTTPError, ValueError):

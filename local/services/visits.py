@@ -19,10 +19,14 @@ _ONE_OF_MANY = re.compile(rf"({'|'.join(ACCOUNTS)})-[1-9][0-9]{{0,2}}", re.ASCII
 Waiting = TypeVar("Waiting")
 
 
+def is_known(account: str) -> bool:
+    """Whether there is this demo account. There are as many of each as a crowd needs: `alice-1`, `alice-2`."""
+    return account in ACCOUNTS or _ONE_OF_MANY.fullmatch(account) is not None
+
+
 def recognises(account: str, password: str) -> bool:
-    """Check a demo account's password. There are as many of each as a crowd needs: `alice-1`, `alice-2`."""
-    known = account in ACCOUNTS or _ONE_OF_MANY.fullmatch(account) is not None
-    return known and hmac.compare_digest(password.encode(), DEMO_PASSWORD.encode())
+    """Check a demo account's password."""
+    return is_known(account) and hmac.compare_digest(password.encode(), DEMO_PASSWORD.encode())
 
 
 @dataclass(slots=True)

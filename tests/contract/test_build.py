@@ -71,7 +71,7 @@ def built() -> Path:
     run = run_build()
     assert run.returncode == 0, run.stdout + run.stderr
     steps = [line.split()[0] for line in run.stdout.splitlines()]
-    assert steps == ["built", "translated", "linted", "translated", "linted"]
+    assert steps == ["built", "translated", "linted", "translated", "linted", "built"]
     return ROOT / ".aws-sam" / "build"
 
 

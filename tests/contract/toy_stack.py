@@ -186,13 +186,13 @@ def options(folder: Path, ports: Ports, issuer: str) -> Options:
 
 
 def free_ports(start: int) -> Ports:
-    """Find six neighbouring ports that nobody listens on, below those of outgoing connections.
+    """Find seven neighbouring ports that nobody listens on, below those of outgoing connections.
 
     Tests that run at the same time look in different places.
     """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     possible = range(start + 200 * (worker % 10), 31000, 2000)
-    return next(Ports(first) for first in possible if all(map(_is_free, range(first, first + 6))))
+    return next(Ports(first) for first in possible if all(map(_is_free, range(first, first + 7))))
 
 
 def _is_free(port: int) -> bool:

@@ -120,7 +120,7 @@ def answers(text: str) -> list[dict[str, Any]]:
 
 
 def test_all_blocks_are_run_in_order_and_all_succeed(printed: list[str]) -> None:
-    walk, host, by_hand, managing = [0, 1, 0, 1, 1, 2], [2, 3], [1, 0, 1], [2, 1, 3, 4, 2, 4]
+    walk, host, by_hand, managing = [0, 1, 0, 1, 1, 0, 2], [2, 3], [1, 0, 1], [2, 1, 3, 4, 2, 4]
     assert [len(answers(text)) for text in printed] == [*walk, *host, *by_hand, *managing]
 
 
@@ -140,67 +140,71 @@ def test_then_the_satellite_gets_the_header_to_send_and_where(printed: list[str]
     assert released["url"] == f"http://127.0.0.1:{system.team_files}/mcp"
 
 
+def test_through_the_example_gateway_the_tool_is_called_as_bob(printed: list[str]) -> None:
+    assert printed[5].split() == ["bob"]
+
+
 def test_after_bob_has_revoked_the_next_look_up_gives_nothing(printed: list[str]) -> None:
-    revoked, asked = answers(printed[5])
+    revoked, asked = answers(printed[6])
     assert (revoked["connection"]["status"], revoked["connection"]["reason"]) == ("auth_required", "revoked")
     assert (asked["error"], asked["reason"]) == ("authorization_required", "revoked")
     assert "access_token" not in asked
 
 
 def test_the_host_takes_bob_out_and_puts_him_back_as_somebody_new(printed: list[str]) -> None:
-    [out, gone], [back, asked, told] = answers(printed[6]), answers(printed[7])
+    [out, gone], [back, asked, told] = answers(printed[7]), answers(printed[8])
     assert (out, gone["error"]) == ({"team": "acme", "user": "bob", "role": None}, "not_found")
     assert (back["role"], asked["reason"]) == ("team_user", "never_connected")
     assert {"member_left", "member_put"} <= {record["event"] for record in told["records"]}
 
 
 def test_the_probe_gives_a_draft_with_the_callback_url_to_register(printed: list[str], system: Ports) -> None:
-    probed = answers(printed[8])[0]
+    probed = answers(printed[9])[0]
     assert (probed["requires_oauth"], probed["connects"]) == (True, True)
     assert probed["draft"]
     assert probed["callback_url"].startswith(f"http://127.0.0.1:{system.first}/oauth/callback/")
 
 
 def test_the_client_registered_by_hand_is_installed_and_its_hosts_are_found_out_later(printed: list[str]) -> None:
-    provider = answers(printed[10])[0]["provider"]
+    provider = answers(printed[11])[0]["provider"]
     assert (provider["entered"], provider["client_secret"]["set"]) == (True, True)
     assert (provider["authorization_host"], provider["token_host"]) == (None, None)
 
 
 def test_an_installation_is_renamed_under_the_etag_that_was_read(printed: list[str]) -> None:
-    read, renamed = answers(printed[11])
-    assert f'etag: "{read["revision"]}"' in printed[11]
+    read, renamed = answers(printed[12])
+    assert f'etag: "{read["revision"]}"' in printed[12]
     assert (read["revision"], renamed["revision"], renamed["name"]) == (0, 1, "Files for all")
 
 
 def test_what_is_injected_is_named_and_the_satellite_alone_gets_its_values(printed: list[str]) -> None:
-    entered = answers(printed[12])[0]
-    served = answers(printed[13])[-1]
+    entered = answers(printed[13])[0]
+    served = answers(printed[14])[-1]
     assert [one["name"] for one in entered["injects"]] == ["X-Api-Key", "FILES_TOKEN"]
-    assert "demo-key" not in printed[12]
+    assert "demo-key" not in printed[13]
     assert served["headers"] == {"X-Api-Key": "demo-key"}
     assert served["env"] == {"FILES_TOKEN": served["access_token"]}
 
 
 def test_the_account_that_alice_has_connected_serves_the_team(printed: list[str]) -> None:
-    shared, done, _ = answers(printed[13])
+    shared, done, _ = answers(printed[14])
     assert (shared["sharing"], done["state"]) == ("shared", "completed")
     assert done["connection"]["authorized_by"]["user"] == "alice"
 
 
 def test_paused_the_look_up_gives_nothing_and_then_goes_on(printed: list[str]) -> None:
-    paused, refused, going, served = answers(printed[14])
+    paused, refused, going, served = answers(printed[15])
     assert (paused["enabled"], refused["error"], going["enabled"]) == (False, "installation_disabled", True)
     assert served["access_token"]
 
 
 def test_after_a_rotation_nobody_has_to_connect_again(printed: list[str]) -> None:
-    rotated, served = answers(printed[15])
+    rotated, served = answers(printed[16])
     assert rotated["previous_until"] > rotated["rotated_at"]
     assert served["access_token"]
 
 
 def test_revoked_for_everybody_and_uninstalled_nobody_gets_anything(printed: list[str]) -> None:
-    revoked, asked, removed, gone = answers(printed[16])
+    revoked, asked, removed, gone = answers(printed[17])
     assert (revoked["revoked"], asked["reason"]) == ("all", "admin_must_connect")
     assert (removed["removed"], gone["error"]) == (True, "not_found")

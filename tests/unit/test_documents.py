@@ -14,14 +14,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
+import strongroom_satellite
 from local.commands import parser
 from strongroom.domain.renewal_outcome import Outcome
+from strongroom_satellite import elicitation, stdio
 from tests import providers
 from tests.documents import (
     DOCUMENTS,
     MARKDOWN,
     PACKAGE,
     ROOT,
+    SATELLITE,
     anchors,
     blocks,
     links,
@@ -36,8 +39,9 @@ README, SECURITY = ROOT / "README.md", ROOT / "SECURITY.md"
 HOSTS = {"docs.astral.sh", "semver.org", "www.apache.org"}
 HOSTS |= {urlsplit(entry.documentation).netloc for entry in providers.entries().values()}
 HOSTS |= {urlsplit(entry.revoking.page).netloc for entry in providers.entries().values() if entry.revoking.page}
-TOOLS = {"aws", "curl", "field", "ask", "echo", "python3", "sam"}
-SOURCES = [*PACKAGE.rglob("*.py"), *(ROOT / "functions").rglob("*.py"), *(ROOT / "local").rglob("*.py")]
+TOOLS = {"aws", "curl", "export", "field", "ask", "echo", "pip", "python3", "sam", "strongroom"}
+HOMES = (PACKAGE, SATELLITE, ROOT / "functions", ROOT / "local", ROOT / "examples")
+SOURCES = [path for home in HOMES for path in home.rglob("*.py")]
 
 
 # -- Settings, parameters, metrics -------------------------------------------------------------------------------------
@@ -53,7 +57,8 @@ def settings_read() -> set[str]:
     given = template()
     in_template = {name for function in functions(given) for name in environment(given, function)}
     source = "".join(text(PACKAGE / "aws" / name) for name in ("settings.py", "wiring.py"))
-    return in_template | {f"STRONGROOM_{name}" for name in re.findall(r"\b[A-Z][A-Z_]{3,}\b", source)}
+    gateways = set().union(*(re.findall(r"STRONGROOM_[A-Z]+", text(path)) for path in SATELLITE.rglob("*.py")))
+    return in_template | gateways | {f"STRONGROOM_{name}" for name in re.findall(r"\b[A-Z][A-Z_]{3,}\b", source)}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=named)
@@ -87,10 +92,16 @@ def counted(source: str) -> Iterator[str]:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=named)
 def test_every_resource_output_metric_and_alarm_that_a_document_names_exists(document: Path) -> None:
     given = template()
-    known = parameters() | set(given["Resources"]) | set(given["Outputs"]) | metrics()
+    known = (
+        parameters() | set(given["Resources"]) | set(given["Outputs"]) | metrics() | names_of_the_satellite_package()
+    )
     words = set(re.findall(r"`((?:[A-Z][a-z]+){2,}[A-Za-z]*)`", text(document)))
     alarms = set(re.findall(r"\b[A-Z][A-Za-z]+Alarm\b", text(document)))
     assert (words | alarms) - set(schemas(document)) <= known
+
+
+def names_of_the_satellite_package() -> set[str]:
+    return {name for module in (strongroom_satellite, elicitation, stdio) for name in module.__all__}
 
 
 def schemas(document: Path) -> Iterable[str]:
@@ -135,7 +146,9 @@ def test_every_file_that_a_document_quotes_exists(document: Path) -> None:
     paths = [
         word for word in quoted(document) if re.fullmatch(r"[\w*.-]+(/[\w*.-]+)*(/|\.(py|toml|ya?ml|json|md))", word)
     ]
-    missing = [path for path in paths if not any(any(home.glob(path.rstrip("/"))) for home in (ROOT, PACKAGE))]
+    missing = [
+        path for path in paths if not any(any(home.glob(path.rstrip("/"))) for home in (ROOT, PACKAGE, SATELLITE))
+    ]
     assert missing == []
 
 

@@ -175,6 +175,16 @@ def test_nobody_revokes_a_token_of_another_client() -> None:
     assert world.active(issued)
 
 
+def test_a_spoilt_access_token_ends_before_its_time_and_is_renewed() -> None:
+    world = World()
+    client = world.client()
+    alice, bob = world.connect(client, "alice"), world.connect(client, "bob")
+
+    assert world.ledger.spoil("alice") == 1
+    assert (world.active(alice), world.active(bob)) == (False, True)
+    assert world.active(world.refresh(client, alice.refresh_token))
+
+
 def test_withdrawing_an_account_touches_nobody_else() -> None:
     world = World()
     client = world.client()

@@ -1,12 +1,16 @@
 """The sign-in service's rules without a network."""
 
 import itertools
+from typing import Any
 
+import anyio
+import httpx2
 import jwt
 import pytest
 
 from local.services.exchange import DeadEnd, OAuthError, s256
-from local.services.signin_flow import Codes, SignInRequest, accept_request, redirect_uri_of
+from local.services.signin import Settings, SignIn
+from local.services.signin_flow import Codes, SignInRequest, accept_request, audience_of, redirect_uri_of
 from local.services.signin_tokens import SigningKey, Subject, access_claims, identity_claims
 from local.services.visits import recognises
 
@@ -106,3 +110,72 @@ def test_only_demo_accounts_with_their_password_are_recognised() -> None:
     assert recognises("alice", "demo")
     assert not recognises("alice", "Demo")
     assert not recognises("root", "demo")
+
+
+GATEWAY = "http://127.0.0.1:8406/mcp"
+AT_TERMINAL = {"grant_type": "password", "username": "alice", "password": "demo", "scope": "openid strongroom"}
+
+
+def _asked(**changed: str | list[str]) -> tuple[int, dict[str, Any]]:
+    """Ask for a token at a terminal, where the gateway is known: the status, and what is answered."""
+
+    async def ask() -> tuple[int, dict[str, Any]]:
+        app = SignIn(Settings(ISSUER, resources=(GATEWAY,)), lambda: 100.0).app()
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url=ISSUER) as http:
+            answer = await http.post("/token", data={**AT_TERMINAL, **changed})
+        return answer.status_code, answer.json()
+
+    return anyio.run(ask)
+
+
+def _claims(token: str) -> dict[str, Any]:
+    return dict(jwt.decode(token, options={"verify_signature": False}))
+
+
+def test_a_token_for_a_known_service_is_for_it_alone_and_may_nothing_at_strongroom() -> None:
+    status, given = _asked(resource=GATEWAY)
+    claims = _claims(given["access_token"])
+
+    assert (status, claims["aud"], claims["sub"], claims["iss"]) == (200, GATEWAY, "alice", ISSUER)
+    assert (claims["scope"], given["scope"], claims["client_id"]) == ("", "", "strongroom-terminal")
+    assert "id_token" not in given
+
+
+def test_a_token_for_nobody_in_particular_is_for_strongrooms_api() -> None:
+    status, given = _asked()
+    claims = _claims(given["access_token"])
+
+    assert (status, claims["aud"], claims["scope"]) == (200, "strongroom-api", "strongroom")
+
+
+@pytest.mark.parametrize(
+    "resource", ["http://127.0.0.1:8407/mcp", f"{GATEWAY}/", GATEWAY.upper(), "strongroom-api", [GATEWAY, "http://x"]]
+)
+def test_a_token_for_a_service_that_is_not_known_is_refused(resource: str | list[str]) -> None:
+    status, told = _asked(resource=resource)
+
+    assert status == 400
+    assert told["error"] in ("invalid_target", "invalid_request")
+    assert "access_token" not in told
+
+
+@pytest.mark.parametrize(
+    ("changed", "refusal"),
+    [
+        ({"password": "Demo"}, (400, "invalid_grant")),
+        ({"username": "root"}, (400, "invalid_grant")),
+        ({"client_id": "other"}, (401, "invalid_client")),
+        ({"grant_type": "implicit"}, (400, "unsupported_grant_type")),
+    ],
+)
+def test_a_service_is_named_in_vain_where_the_rest_is_wrong(changed: dict[str, str], refusal: tuple[int, str]) -> None:
+    status, told = _asked(resource=GATEWAY, **changed)
+
+    assert (status, told["error"]) == refusal
+
+
+def test_without_known_services_there_is_strongrooms_api_alone() -> None:
+    assert audience_of({}, ()) == "strongroom-api"
+    with pytest.raises(OAuthError) as caught:
+        audience_of({"resource": GATEWAY}, ())
+    assert caught.value.code == "invalid_target"

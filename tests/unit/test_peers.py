@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,7 +16,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from local.day import StepFailed
 from local.errors import LocalError
-from local.peers import command, notes
+from local.npm import NodePrograms
+from local.peers import command, inspector, notes
 from local.peers.browser import PeerBrowser
 from local.peers.outcomes import Holds, Noted, NotOffered, Outcome, told
 from local.peers.servers import NODE, PEERS, PYTHON, Documents, Place
@@ -120,11 +122,40 @@ def test_every_server_is_pinned() -> None:
     assert all(f"\n{peer.name}==" in PYTHON.lock.read_text() for peer in PEERS if not peer.needs_node)
 
 
-def test_the_lock_of_the_node_programs_has_a_hash_for_each_and_names_no_registry() -> None:
-    lock = json.loads((ROOT / "requirements" / NODE.name / "package-lock.json").read_text())["packages"]
+@pytest.mark.parametrize("programs", [NODE, inspector.PROGRAMS], ids=lambda one: one.name)
+def test_the_lock_of_the_node_programs_has_a_hash_for_each_and_names_no_registry(programs: NodePrograms) -> None:
+    lock = json.loads((ROOT / "requirements" / programs.name / "package-lock.json").read_text())["packages"]
     installed = [package for path, package in lock.items() if path and not package.get("link")]
     assert installed
     assert all(package["integrity"].startswith("sha512-") and "resolved" not in package for package in installed)
+
+
+def test_the_inspector_and_its_node_are_pinned_and_node_is_that_of_the_other_programs() -> None:
+    pins, others = (
+        json.loads((ROOT / "requirements" / name / "package.json").read_text())["dependencies"]
+        for name in (inspector.PROGRAMS.name, NODE.name)
+    )
+    assert pins == {"@modelcontextprotocol/inspector": "2.12.0", "node": others["node"]}
+
+
+def test_the_inspectors_token_stands_in_no_command_line(tmp_path: Path) -> None:
+    asked = inspector.command(tmp_path, "modern", "--method", "tools/list")
+    assert "Bearer" not in " ".join(asked)
+    assert "--header" not in asked
+
+
+def test_the_inspector_signs_nobody_in_and_is_guarded(tmp_path: Path) -> None:
+    asked = inspector.command(tmp_path, "modern")
+    assert {"--cli", "--stored-auth-only", "--permission", "--require"} <= set(asked)
+    assert not [one for one in asked if one.startswith(("--allow-child", "--allow-worker", "--allow-addons"))]
+
+
+def test_what_the_inspector_printed_is_read() -> None:
+    printed = b'{"result":{"content":[{"type":"text","text":"bob"},{"type":"image"}],"isError":false}}'
+    read = inspector.read(0, printed)
+    assert (read.status, read.text, read.tools) == (0, "bob", [])
+    assert inspector.read(0, b'{"result":{"tools":[{"name":"a"},{"name":"b"}]}}').tools == ["a", "b"]
+    assert inspector.read(3, b"") == inspector.Inspected(3, {})
 
 
 PAGES = {
