@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench import cold_start, look_up, request_units
+from bench import cold_start, look_up, request_units, satellite
 from bench.outside import Grants, Rows
 from bench.ratios import compared
 from bench.reported import Reported
@@ -51,6 +51,14 @@ def test_our_own_calls_are_counted_without_noise() -> None:
             ready.ours()
         counted = [look_up.calls_of(ready.ours).of("strongroom", "functions") for _ in range(2)]
     assert counted[0] == counted[1]
+
+
+def test_requests_with_a_kept_token_take_one_look_up_and_not_half_as_many_calls_again() -> None:
+    measured = satellite.measure(rounds=2, times=5)
+
+    assert (measured.requests, measured.asked) == (12, 1)
+    assert measured.bare.total < measured.ours.total <= 1.5 * measured.bare.total
+    assert measured.cpu.ratio > 0
 
 
 def test_a_cold_start_is_measured_in_fresh_processes() -> None:
