@@ -30,7 +30,7 @@ from strongroom_satellite.signed import SignedHttp
 from tests.contract.satellite_clients import Get, each_client, url_of
 from tests.fakes.egress_servers import LOOPBACK, Heard, Server, answer, saying
 from tests.requirements import requirement
-from tests.unit.satellites import ALICE, TOKEN, body_of
+from tests.unit.satellites import ALICE, TOKEN, body_of, parsers_heard
 from tests.weakened import weakened
 
 AWS_SECRET, SESSION_TOKEN = "canary-aws-secret+7Zq/", "canary-session/token+7Zq=="
@@ -216,7 +216,8 @@ def test_direct_invoke_works_and_its_logs_show_no_secret(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log_all(caplog)
-    release, heard = invoked(monkeypatch)
+    with parsers_heard():
+        release, heard = invoked(monkeypatch)
 
     assert release.access_token.reveal() == f"{TOKEN}-v.1"
     assert heard.target == "/2015-03-31/functions/token/invocations?Qualifier=direct"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -148,3 +149,15 @@ def until(holds: Callable[[], bool]) -> None:
             return
         pause.wait(0.01)
     raise AssertionError("it never came")
+
+
+@contextmanager
+def parsers_heard() -> Iterator[logging.Logger]:
+    """Take off for a while what the functions, in the same process, put on the logger of botocore's answers: their filter
+    lets nothing through."""
+    logger = logging.getLogger("botocore.parsers")
+    before, logger.filters = logger.filters, []
+    try:
+        yield logger
+    finally:
+        logger.filters = before

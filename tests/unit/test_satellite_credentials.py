@@ -6,7 +6,6 @@ import gzip
 import json
 import logging
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from strongroom_satellite.asks import Ask, Connections, Installations, LookUp, R
 from strongroom_satellite.credentials import AwsSigner, region_of
 from strongroom_satellite.signed import MOST_BODY, SignedHttp, checked_base, region_in
 from tests.requirements import requirement
-from tests.unit.satellites import ALICE, INSTALLATION, released
+from tests.unit.satellites import ALICE, INSTALLATION, parsers_heard, released
 from tests.weakened import weakened
 
 API = "https://abc123.execute-api.us-east-1.amazonaws.com"
@@ -301,16 +300,6 @@ def test_control_botocore_itself_logs_it(caplog: pytest.LogCaptureFixture) -> No
         assert SESSION_TOKEN in logged_while_signing(caplog)
 
 
-@pytest.fixture
-def parsers() -> Iterator[logging.Logger]:
-    """The logger without the filter that the functions give it in the same process: it lets nothing through."""
-    logger = logging.getLogger("botocore.parsers")
-    before = logger.filters
-    logger.filters = []
-    yield logger
-    logger.filters = before
-
-
 @requirement("attack:S7")
 @pytest.mark.parametrize(
     "line",
@@ -322,12 +311,11 @@ def parsers() -> Iterator[logging.Logger]:
         b'{"accessToken":"%s"}',
     ],
 )
-def test_credentials_are_not_logged_as_they_are_fetched(
-    line: bytes, parsers: logging.Logger, caplog: pytest.LogCaptureFixture
-) -> None:
-    quiet.about_signatures()
+def test_credentials_are_not_logged_as_they_are_fetched(line: bytes, caplog: pytest.LogCaptureFixture) -> None:
     log_all(caplog)
-    parsers.debug("Response body:\n%r", line % SESSION_TOKEN.encode())
+    with parsers_heard() as parsers:
+        quiet.about_signatures()
+        parsers.debug("Response body:\n%r", line % SESSION_TOKEN.encode())
     logging.getLogger("botocore.endpoint").debug("params: %s", {"WebIdentityToken": SESSION_TOKEN})
 
     assert caplog.text.count("***") == 2
