@@ -60,13 +60,14 @@ def _object(text: bytes) -> dict[str, Any]:
 class Wire:
     """Listen on one port of loopback for the server on another, until it is closed.
 
-    `distance`: how many seconds an answer to a POST takes on its way, when the server has done its work.
+    `ahead`: how many seconds a POST is on its way to the server. `distance`: how many an answer to one takes on its way
+    back, when the server has done its work.
     """
 
     def __init__(self, port: int, server: int) -> None:
         self._exchanges: list[Exchange] = []
         self._behind = server
-        self.distance = 0.0
+        self.distance = self.ahead = 0.0
         try:
             self._listener = _Listener((LOOPBACK, port), _handler(self))
         except OSError as error:
@@ -145,6 +146,7 @@ def _handler(wire: Wire) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(length)
             if len(body) < length:
                 return  # whoever asked is gone: nobody has seen a request
+            threading.Event().wait(wire.ahead if self.command == "POST" else 0.0)
             try:
                 status, headers, answer = wire.hand_on(self.command, self.path, self.headers.items(), body)
             except (OSError, http.client.HTTPException):
