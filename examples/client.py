@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("tool", nargs="?", help="without one, the tools are listed")
     parser.add_argument("arguments", nargs="?", default="{}", help="of the tool, as JSON")
     parser.add_argument("--handshake", action="store_true", help=f"speak revision {HANDSHAKE}")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     token = os.environ.get("GATEWAY_TOKEN")
     if not token:
         parser.error("set GATEWAY_TOKEN, for example to what `dev.py jwt alice --gateway` prints")

@@ -122,6 +122,8 @@ class Gateway:
 
         async def call() -> CallToolResult:
             if tool == CONNECT:
+                self._strongroom.forget(place.need)  # what is kept may have been revoked a moment ago
+                await self._strongroom.alook_up(place.need)
                 return _told(f"{place.name} is connected.")
             return await self._pass_on(place, tool, params.arguments)
 

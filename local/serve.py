@@ -92,6 +92,10 @@ Through the example gateway, with the stock MCP client (without a tool it lists 
   GATEWAY_TOKEN=$(python3 dev.py jwt bob --gateway{_port(ports)}) \\
        .venv/bin/python -m examples.client {gateway_url(ports)} team-files__whoami
 
+The satellite package and its command line, as the satellite (a host's: {HOST.access_key}, {HOST.secret}):
+  export STRONGROOM_URL={places.api} STRONGROOM_TEAM=acme AWS_REGION={REGION} \\
+         AWS_ACCESS_KEY_ID={SATELLITE.access_key} AWS_SECRET_ACCESS_KEY={SATELLITE.secret}
+
 A role that nobody has registered: --user {STRANGER.access_key}:{STRANGER.secret}
 
 A host's calls:

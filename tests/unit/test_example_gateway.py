@@ -43,6 +43,25 @@ def test_before_somebody_has_connected_there_is_a_tool_to_do_so_and_then_the_ser
     run(test)
 
 
+def test_after_a_revocation_the_connect_tool_has_a_link_at_once_whatever_is_kept() -> None:
+    async def test() -> None:
+        world = World()
+        world.install("Team Files", FILES)
+        world.connect("bob", FILES)
+        async with (
+            world.gateway() as gateway,
+            http_to(gateway, token_of("bob")) as http,
+            Client(streamable_http_client(URL, http_client=http)) as client,
+        ):
+            assert await told(client, "team-files__whoami") == "bob"
+            world.vault.require(world.need("bob", FILES), "revoked")
+            is_error, sentence = said(await client.call_tool("team-files__connect", {}))
+            assert is_error
+            assert LINK in sentence
+
+    run(test)
+
+
 @REVISIONS
 def test_each_call_carries_the_callers_own_token_to_that_server_alone(handshake: bool) -> None:
     async def test() -> None:

@@ -53,6 +53,7 @@ def test_get_gives_the_whole_release_as_json(fake: FakeStrongroom) -> None:
         "access_token": "t",
         "token_type": "Bearer",
         "expires_at": NOW + 3600,
+        "expiry": "told",
         "scopes": ["files:read"],
         "version": "grant.1",
         "cache_until": NOW + 60,

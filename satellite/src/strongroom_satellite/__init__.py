@@ -20,6 +20,7 @@ from strongroom_satellite.errors import (
     WrongAnswer,
     WrongOrigin,
 )
+from strongroom_satellite.links import required_in
 from strongroom_satellite.need import Need
 from strongroom_satellite.release import Release
 from strongroom_satellite.retry import Patience
@@ -44,4 +45,5 @@ __all__ = [
     "Unavailable",
     "WrongAnswer",
     "WrongOrigin",
+    "required_in",
 ]

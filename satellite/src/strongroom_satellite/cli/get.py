@@ -56,8 +56,8 @@ def get(
     Takes a satellite's credentials. If the answer would show on a terminal it asks first.
 
     \b
-    --json: {"access_token", "token_type", "expires_at", "scopes", "version",
-             "cache_until", "url", "headers", "env"}, as a look-up answers.
+    --json: {"access_token", "token_type", "expires_at", "expiry", "scopes",
+             "version", "cache_until", "url", "headers", "env"}, as a look-up answers.
             Send the token to the origin of `url` and nowhere else.
     """
     need = options.need_of(team, installation, user)

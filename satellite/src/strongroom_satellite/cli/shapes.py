@@ -15,6 +15,7 @@ def release_shown(release: Release) -> dict[str, Any]:
         "access_token": token.reveal() if token is not None else None,
         "token_type": release.token_type,
         "expires_at": release.expires_at,
+        "expiry": release.expiry,
         "scopes": list(release.scopes),
         "version": release.version,
         "cache_until": release.cache_until,
