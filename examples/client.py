@@ -43,7 +43,7 @@ class Person:
         self._say = say
         self._connected: dict[str, anyio.Event] = {}
 
-    async def asked(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:  # noqa: ARG002
+    async def asked(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:  # noqa: ARG002 -- the SDK names them
         """Show the link of a prompt (revision 2026-07-28): the gateway waits, and the client calls once more by itself."""
         if not isinstance(params, ElicitRequestURLParams):
             return ElicitResult(action="cancel")

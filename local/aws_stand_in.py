@@ -76,7 +76,7 @@ class _Answer:
 def _forget_copies() -> None:
     """Let go of what moto remembers of every table and item that it ever made: it copies all of them for a transaction."""
     for kind in (Table, Item):
-        kind.instances_tracked.clear()  # type: ignore[union-attr]
+        kind.instances_tracked.clear()  # type: ignore[union-attr] # moto declares it None
 
 
 def _token_of(environ: WSGIEnvironment) -> str:

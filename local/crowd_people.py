@@ -126,7 +126,7 @@ class _Terminal(terminal.Person):
         super().__init__(lambda _: None)
         self._visitor = visitor
 
-    async def asked(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:  # noqa: ARG002
+    async def asked(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:  # noqa: ARG002 -- the SDK names them
         return ElicitResult(action="accept" if await self._visitor.prompted() else "decline")
 
     async def connects(self, required: UrlElicitationRequiredError) -> None:

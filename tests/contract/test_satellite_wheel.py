@@ -23,7 +23,7 @@ SOURCES = PACKAGE / "src"
 
 def run(command: Sequence[str | Path], **environ: str) -> subprocess.CompletedProcess[str]:
     """Run a program that knows nothing of this process but where programs are."""
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(  # noqa: S603 -- our own commands
         command,
         env={"PATH": os.environ.get("PATH", os.defpath), **environ},
         cwd="/",

@@ -24,7 +24,7 @@ class Caller:
     """One HTTP client with our authentication, before a server that a test writes."""
 
     def __init__(self, library: Any, is_async: bool, strongroom: Scripted, server: Server) -> None:
-        self.library, self.is_async, self.server, self.heard = library, is_async, server, list[dict[str, Any]]()
+        self.httpx, self.is_async, self.server, self.heard = library, is_async, server, list[dict[str, Any]]()
         self.satellite = gateway(strongroom)
         kind = StrongroomAuth if library is httpx2 else plain_httpx.StrongroomAuth
         self.auth = kind(self.satellite, team="acme", installation=INSTALLATION, user="alice")
@@ -44,13 +44,13 @@ class Caller:
     def send(self, url: str = SERVER, method: str = "POST", follow: bool = False, **more: Any) -> Any:
         if self.is_async:
             return asyncio.run(self._asend(url, method, follow, more))
-        transport = self.library.MockTransport(self._sync_answer)
-        with self.library.Client(auth=self.auth, transport=transport, follow_redirects=follow) as client:
+        transport = self.httpx.MockTransport(self._sync_answer)
+        with self.httpx.Client(auth=self.auth, transport=transport, follow_redirects=follow) as client:
             return client.request(method, url, **more)
 
     async def _asend(self, url: str, method: str, follow: bool, more: dict[str, Any]) -> Any:
-        transport = self.library.MockTransport(self._aanswer)
-        async with self.library.AsyncClient(auth=self.auth, transport=transport, follow_redirects=follow) as client:
+        transport = self.httpx.MockTransport(self._aanswer)
+        async with self.httpx.AsyncClient(auth=self.auth, transport=transport, follow_redirects=follow) as client:
             return await client.request(method, url, **more)
 
     @property
@@ -73,11 +73,11 @@ def rejecting(library: Any, *versions: str, status: int = 401, challenge: str | 
 class Calling:
     """Make callers of one kind."""
 
-    library: Any
+    httpx: Any
     is_async: bool
 
     def __call__(self, strongroom: Scripted, server: Server | None = None) -> Caller:
-        return Caller(self.library, self.is_async, strongroom, server or (lambda _: self.library.Response(200)))
+        return Caller(self.httpx, self.is_async, strongroom, server or (lambda _: self.httpx.Response(200)))
 
 
 each_caller = pytest.mark.parametrize("calling", [Calling(*kind) for kind in CLIENTS], ids=NAMES)

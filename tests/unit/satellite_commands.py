@@ -34,7 +34,7 @@ class Stream(io.StringIO):
         return self._terminal
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:  # type: ignore[override] # read-only here
         return self._encoding
 
 

@@ -40,7 +40,7 @@ def calling(request: pytest.FixtureRequest) -> Iterator[Callable[..., Caller]]:
         callers.append(Caller(library, is_async, strongroom, server or (lambda _: library.Response(200))))
         return callers[-1]
 
-    make.library = library  # type: ignore[attr-defined]
+    make.httpx = library  # type: ignore[attr-defined] # a function with a note on it
     yield make
     for caller in callers:
         caller.satellite.close()
@@ -55,7 +55,7 @@ def test_a_request_carries_the_token(calling: Any) -> None:
 
 def test_a_request_carries_what_else_the_installation_sends_and_no_token_where_there_is_no_oauth(calling: Any) -> None:
     plain = released(access_token=None, token_type=None, version=None, headers={"X-Api-Key": HEADER})
-    caller = calling(Scripted(saying(plain)), lambda _: calling.library.Response(401))
+    caller = calling(Scripted(saying(plain)), lambda _: calling.httpx.Response(401))
 
     assert caller.send().status_code == 401
     assert caller.heard[0]["headers"]["x-api-key"] == HEADER
@@ -66,7 +66,7 @@ def test_a_request_carries_what_else_the_installation_sends_and_no_token_where_t
 @requirement("attack:S6")
 def test_after_a_401_the_rejection_is_reported_with_its_challenge_and_the_request_sent_once_more(calling: Any) -> None:
     strongroom = Scripted(saying(released(), released("v.2")))
-    caller = calling(strongroom, rejecting(calling.library, "v.1"))
+    caller = calling(strongroom, rejecting(calling.httpx, "v.1"))
 
     assert caller.send(content=b"hello").status_code == 200
     assert caller.tokens == [f"Bearer {TOKEN}-v.1", f"Bearer {TOKEN}-v.2"]
@@ -78,7 +78,7 @@ def test_after_a_401_the_rejection_is_reported_with_its_challenge_and_the_reques
 @requirement("attack:S6")
 def test_a_server_that_rejects_everything_gets_a_request_twice_and_no_more(calling: Any) -> None:
     strongroom = Scripted(saying(released(), released("v.2"), released("v.3")))
-    caller = calling(strongroom, lambda _: calling.library.Response(401, headers={"www-authenticate": CHALLENGE}))
+    caller = calling(strongroom, lambda _: calling.httpx.Response(401, headers={"www-authenticate": CHALLENGE}))
 
     assert caller.send().status_code == 401
     assert len(caller.heard) == 2
@@ -87,7 +87,7 @@ def test_a_server_that_rejects_everything_gets_a_request_twice_and_no_more(calli
 
 @requirement("attack:S6")
 def test_the_same_version_is_not_tried_again(calling: Any) -> None:
-    caller = calling(Scripted(saying(released())), lambda _: calling.library.Response(401))
+    caller = calling(Scripted(saying(released())), lambda _: calling.httpx.Response(401))
 
     assert caller.send().status_code == 401
     assert len(caller.heard) == 1
@@ -95,7 +95,7 @@ def test_the_same_version_is_not_tried_again(calling: Any) -> None:
 
 @requirement("attack:S6")
 def test_control_without_the_comparison_the_same_token_is_sent_again(calling: Any) -> None:
-    caller = calling(Scripted(saying(released())), lambda _: calling.library.Response(401))
+    caller = calling(Scripted(saying(released())), lambda _: calling.httpx.Response(401))
     flow: Any = Flow.async_auth_flow if caller.is_async else Flow.sync_auth_flow
     with weakened(flow, "if release.version == report.version:", "if False:"):
         caller.send()
@@ -105,12 +105,12 @@ def test_control_without_the_comparison_the_same_token_is_sent_again(calling: An
 
 def test_a_403_that_challenges_is_reported_and_a_bare_one_is_not(calling: Any) -> None:
     challenging = Scripted(saying(released(), released("v.2")))
-    assert calling(challenging, rejecting(calling.library, "v.1", status=403)).send().status_code == 200
+    assert calling(challenging, rejecting(calling.httpx, "v.1", status=403)).send().status_code == 200
     assert [report.status for report in reports(challenging)] == [403]
 
     for challenge in (None, 'Basic realm="x"'):
         bare = Scripted(saying(released()))
-        server = rejecting(calling.library, "v.1", status=403, challenge=challenge)
+        server = rejecting(calling.httpx, "v.1", status=403, challenge=challenge)
         assert calling(bare, server).send().status_code == 403
         assert reports(bare) == []
 
@@ -118,7 +118,7 @@ def test_a_403_that_challenges_is_reported_and_a_bare_one_is_not(calling: Any) -
 def test_a_lack_of_scopes_is_told_with_the_link(calling: Any) -> None:
     strongroom = Scripted(saying(released(), must_act("insufficient_scope")))
     challenge = 'Bearer error="insufficient_scope", scope="files:write"'
-    caller = calling(strongroom, rejecting(calling.library, "v.1", status=403, challenge=challenge))
+    caller = calling(strongroom, rejecting(calling.httpx, "v.1", status=403, challenge=challenge))
 
     with pytest.raises(AuthorizationRequired) as caught:
         caller.send()
@@ -138,7 +138,7 @@ def test_without_a_token_nothing_is_sent(calling: Any, said: Any) -> None:
 @pytest.mark.parametrize("status", [200, 202, 400, 404, 429, 500])
 def test_other_answers_are_nobodys_concern(calling: Any, status: int) -> None:
     strongroom = Scripted(saying(released()))
-    caller = calling(strongroom, lambda _: calling.library.Response(status, headers={"www-authenticate": CHALLENGE}))
+    caller = calling(strongroom, lambda _: calling.httpx.Response(status, headers={"www-authenticate": CHALLENGE}))
 
     assert caller.send().status_code == status
     assert (len(caller.heard), len(strongroom.asked)) == (1, 1)
@@ -152,8 +152,8 @@ def test_a_challenge_is_reported_as_far_as_it_prints_and_not_if_it_is_too_long(
 ) -> None:
     strongroom = Scripted(saying(released(), released("v.2")))
     header = [(b"www-authenticate", challenge.encode("latin-1"))]
-    rejected = calling.library.Response(401, headers=header)
-    answers = [rejected, calling.library.Response(200)]
+    rejected = calling.httpx.Response(401, headers=header)
+    answers = [rejected, calling.httpx.Response(200)]
     caller = calling(strongroom, lambda _: answers.pop(0))
 
     assert caller.send().status_code == 200
@@ -161,7 +161,7 @@ def test_a_challenge_is_reported_as_far_as_it_prints_and_not_if_it_is_too_long(
 
 
 def test_a_body_that_comes_in_pieces_is_sent_whole_both_times(calling: Any) -> None:
-    caller = calling(Scripted(saying(released(), released("v.2"))), rejecting(calling.library, "v.1"))
+    caller = calling(Scripted(saying(released(), released("v.2"))), rejecting(calling.httpx, "v.1"))
 
     def pieces() -> Iterator[bytes]:
         yield from (b"one ", b"two")
@@ -218,7 +218,7 @@ def secret_in(request: Any) -> bool:
 @pytest.mark.parametrize("follow", [False, True])
 def test_afterwards_no_request_that_can_be_reached_carries_a_secret(calling: Any, follow: bool) -> None:
     keys = {"X-Api-Key": HEADER, "Authorization": f"Bearer {TOKEN}"}
-    caller = calling(Scripted(saying(released(headers=keys))), chain(calling.library, "/a", "/b", "/c"))
+    caller = calling(Scripted(saying(released(headers=keys))), chain(calling.httpx, "/a", "/b", "/c"))
     response = caller.send(follow=follow)
 
     assert len(response.history) == (3 if follow else 0)
@@ -236,7 +236,7 @@ def test_afterwards_no_request_that_can_be_reached_carries_a_secret(calling: Any
 )
 def test_control_what_is_not_taken_off_can_be_read_afterwards(calling: Any, follow: bool, defence: str) -> None:
     keys = {"X-Api-Key": HEADER}
-    caller = calling(Scripted(saying(released(headers=keys))), chain(calling.library, "/a", "/b", "/c"))
+    caller = calling(Scripted(saying(released(headers=keys))), chain(calling.httpx, "/a", "/b", "/c"))
     with weakened(injection.Injected.arrived, defence, ""):
         response = caller.send(follow=follow)
 
@@ -247,10 +247,10 @@ def test_control_what_is_not_taken_off_can_be_read_afterwards(calling: Any, foll
 @requirement("attack:S7")
 def test_an_error_of_the_client_has_no_secret_on_its_request(calling: Any) -> None:
     def broken(request: Any) -> Any:
-        raise calling.library.ConnectError("no", request=request)
+        raise calling.httpx.ConnectError("no", request=request)
 
     caller = calling(Scripted(saying(released())), broken)
-    with pytest.raises(calling.library.ConnectError) as caught:
+    with pytest.raises(calling.httpx.ConnectError) as caught:
         caller.send()
 
     assert not secret_in(caught.value.request)

@@ -144,8 +144,8 @@ class Terminal:
     def __init__(self, typed: str) -> None:
         self._master, self._slave = pty.openpty()
         os.write(self._master, typed.encode())
-        self.reader = open(self._slave, encoding="utf-8", closefd=False)  # noqa: SIM115
-        self.writer = open(self._slave, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        self.reader = open(self._slave, encoding="utf-8", closefd=False)  # noqa: SIM115 -- closed with the terminal
+        self.writer = open(self._slave, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 -- closed with the terminal
 
     def seen(self) -> str:
         """Read what a person sees there, with the echo of what was typed."""

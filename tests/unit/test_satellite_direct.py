@@ -285,4 +285,4 @@ def test_an_arn_names_its_region(function: str, region: str | None) -> None:
 )
 def test_it_is_invoked_where_it_is_and_not_where_the_gateway_is(environ: dict[str, str], region: str) -> None:
     with Strongroom.from_environment(environ) as satellite:
-        assert satellite._transport._client.meta.region_name == region  # type: ignore[attr-defined]
+        assert satellite._transport._client.meta.region_name == region  # type: ignore[attr-defined] # inside, on purpose

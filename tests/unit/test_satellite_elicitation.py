@@ -299,7 +299,7 @@ def test_a_call_that_needs_somebody_else_is_not_prompted_for() -> None:
             await world.strongroom.alook_up(need_of("bob"))
             raise AssertionError("bob is not connected")
 
-        world.upstream = for_bob  # type: ignore[method-assign]
+        world.upstream = for_bob  # type: ignore[method-assign] # our own world
         async with highlevel(world) as server, raw(server, NEW, URL_MODE) as client:
             result = (await client.call("list_files"))["result"]
 

@@ -91,7 +91,7 @@ def test_a_challenge_in_the_stock_transport_becomes_a_prompt_and_the_call_goes_o
             ):
                 return await client.call_tool(tool, {})
 
-        world.upstream = upstream  # type: ignore[method-assign]
+        world.upstream = upstream  # type: ignore[method-assign] # our own world
         person = Person(world, in_nap=99)
         async with lowlevel(world) as server, Client(server, mode=NEW, elicitation_callback=person) as client:
             result = await client.call_tool("list_files", {})

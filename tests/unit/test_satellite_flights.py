@@ -93,7 +93,7 @@ def test_control_without_the_list_of_flights_everybody_asks() -> None:
 
 @requirement("attack:S4")
 def test_two_users_at_once_are_asked_for_apart_and_each_gets_the_own_token() -> None:
-    strongroom = Scripted(lambda ask: released(f"v.{ask.need.user}"))  # type: ignore[attr-defined]
+    strongroom = Scripted(lambda ask: released(f"v.{ask.need.user}"))  # type: ignore[attr-defined] # look-ups alone come
     strongroom.open.clear()
     with gateway(strongroom) as satellite, callers() as threads:
         asking = [(need, threads.submit(satellite.look_up, need)) for need in (ALICE, BOB) * MANY]
@@ -106,7 +106,7 @@ def test_two_users_at_once_are_asked_for_apart_and_each_gets_the_own_token() -> 
 
 @requirement("attack:S4")
 def test_control_flights_that_are_not_told_apart_by_the_need_give_one_persons_token_to_another() -> None:
-    strongroom = Scripted(lambda ask: released(f"v.{ask.need.user}"))  # type: ignore[attr-defined]
+    strongroom = Scripted(lambda ask: released(f"v.{ask.need.user}"))  # type: ignore[attr-defined] # look-ups alone come
     strongroom.open.clear()
     with (
         weakened(Strongroom._look_up, '("look-up", need, min_validity)', '("look-up", need.team, min_validity)'),

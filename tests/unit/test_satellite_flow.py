@@ -50,7 +50,7 @@ def answering(library: Any, *answers: tuple[int, str | None]) -> Callable[[Any],
 @each_caller
 def test_a_renewed_token_that_lacks_scopes_is_told_with_the_link(calling: Calling) -> None:
     strongroom = Scripted(saying(released(), released("v.2"), must_act("insufficient_scope")))
-    caller = calling(strongroom, answering(calling.library, (401, CHALLENGE), (403, LACKING)))
+    caller = calling(strongroom, answering(calling.httpx, (401, CHALLENGE), (403, LACKING)))
 
     with pytest.raises(AuthorizationRequired) as caught:
         caller.send()
@@ -62,7 +62,7 @@ def test_a_renewed_token_that_lacks_scopes_is_told_with_the_link(calling: Callin
 @requirement("attack:S6")
 def test_a_second_401_is_given_back_and_not_reported(calling: Calling) -> None:
     strongroom = Scripted(saying(released(), released("v.2"), released("v.3")))
-    caller = calling(strongroom, answering(calling.library, (401, CHALLENGE), (401, CHALLENGE)))
+    caller = calling(strongroom, answering(calling.httpx, (401, CHALLENGE), (401, CHALLENGE)))
 
     assert caller.send().status_code == 401
     assert [one.version for one in reports(strongroom)] == ["v.1"]
@@ -72,7 +72,7 @@ def test_a_second_401_is_given_back_and_not_reported(calling: Calling) -> None:
 @requirement("attack:S6")
 def test_control_a_flow_that_does_not_know_its_last_try_reports_twice_for_one_request(calling: Calling) -> None:
     strongroom = Scripted(saying(released(), released("v.2"), released("v.3")))
-    caller = calling(strongroom, answering(calling.library, (401, CHALLENGE), (401, CHALLENGE)))
+    caller = calling(strongroom, answering(calling.httpx, (401, CHALLENGE), (401, CHALLENGE)))
     with weakened(Flow._report, " or (is_last and response.status_code == 401)", ""):
         caller.send()
 
@@ -82,7 +82,7 @@ def test_control_a_flow_that_does_not_know_its_last_try_reports_twice_for_one_re
 @each_caller
 def test_a_second_403_that_strongroom_can_do_nothing_about_is_given_back(calling: Calling) -> None:
     strongroom = Scripted(saying(released(), released("v.2"), released("v.2")))
-    caller = calling(strongroom, answering(calling.library, (401, CHALLENGE), (403, LACKING)))
+    caller = calling(strongroom, answering(calling.httpx, (401, CHALLENGE), (403, LACKING)))
 
     assert caller.send().status_code == 403
     assert len(caller.heard) == 2
@@ -109,7 +109,7 @@ def tracing(caller: Any, seen: list[str]) -> Callable[..., Any]:
 def test_afterwards_the_request_is_the_callers_again(calling: Calling, answers: list[tuple[int, str | None]]) -> None:
     keys = {"X-Api-Key": HEADER, "Authorization": f"Bearer {TOKEN}"}
     strongroom = Scripted(saying(released(headers=keys), released("v.2", headers=keys)))
-    caller = calling(strongroom, answering(calling.library, *answers))
+    caller = calling(strongroom, answering(calling.httpx, *answers))
     mine = tracing(caller, [])
     response = caller.send(headers={"x-api-key": "mine", "x-other": "mine too"}, extensions={"trace": mine})
 

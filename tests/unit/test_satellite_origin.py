@@ -44,7 +44,7 @@ ELSEWHERE = [
 @pytest.mark.parametrize("client", [httpx, httpx2])
 @pytest.mark.parametrize(("server", "url"), [(server, url) for server, urls in SAME.items() for url in urls])
 def test_the_same_origin_is_known_however_it_is_spelt(server: str, url: str, client: object) -> None:
-    check(parse_origin(server), _goes_to(client.URL(url)))  # type: ignore[attr-defined]
+    check(parse_origin(server), _goes_to(client.URL(url)))  # type: ignore[attr-defined] # either client
 
 
 @requirement("attack:S1")
@@ -52,7 +52,7 @@ def test_the_same_origin_is_known_however_it_is_spelt(server: str, url: str, cli
 @pytest.mark.parametrize("url", ELSEWHERE)
 def test_every_other_origin_is_another(url: str, client: object) -> None:
     with pytest.raises(WrongOrigin):
-        check(parse_origin("https://files.example/mcp"), _goes_to(client.URL(url)))  # type: ignore[attr-defined]
+        check(parse_origin("https://files.example/mcp"), _goes_to(client.URL(url)))  # type: ignore[attr-defined] # either client
 
 
 @requirement("attack:S1")

@@ -55,7 +55,7 @@ def test_control_a_bound_that_doubles_without_end_is_no_number_any_more() -> Non
     ],
 )
 def test_what_passes_is_tried_again(passing: object) -> None:
-    clock, strongroom = TwoHands(), Scripted(saying(passing, passing, released()))  # type: ignore[arg-type]
+    clock, strongroom = TwoHands(), Scripted(saying(passing, passing, released()))  # type: ignore[arg-type] # any script will do
     with gateway(strongroom, clock) as satellite:
         assert satellite.look_up(ALICE).version == "v.1"
 
@@ -105,7 +105,7 @@ def test_a_time_that_is_longer_than_ones_patience_is_told_at_once() -> None:
     ],
 )
 def test_what_does_not_pass_is_not_tried_again(final: object) -> None:
-    clock, strongroom = TwoHands(), Scripted(saying(final))  # type: ignore[arg-type]
+    clock, strongroom = TwoHands(), Scripted(saying(final))  # type: ignore[arg-type] # any script will do
     with gateway(strongroom, clock) as satellite, pytest.raises((Refused, WrongAnswer)):
         satellite.look_up(ALICE)
 
@@ -158,7 +158,7 @@ def test_after_the_end_nobody_tries_again() -> None:
         satellite.close()
         return refused(503, None)
 
-    strongroom = Scripted(ends)  # type: ignore[arg-type]
+    strongroom = Scripted(ends)  # type: ignore[arg-type] # any script will do
     satellite = gateway(strongroom, clock)
     with pytest.raises(Unavailable):
         satellite.look_up(ALICE)

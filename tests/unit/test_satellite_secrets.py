@@ -35,8 +35,8 @@ def test_a_secret_prints_nowhere() -> None:
         str(one),
         repr(one),
         f"{one} {one!s} {one!r} {one:}",
-        "%s %r" % (one, one),  # noqa: UP031
-        "{} {!r}".format(one, one),  # noqa: UP032
+        "%s %r" % (one, one),  # noqa: UP031 -- each way to print
+        "{} {!r}".format(one, one),  # noqa: UP032 -- each way to print
         repr([one, {"a": one}]),
         json.dumps({"a": one}, default=str),
         logging.LogRecord("a", 10, "", 1, "%s", (one,), None).getMessage(),
@@ -237,7 +237,7 @@ def test_nothing_that_would_lead_elsewhere_gets_into_a_path(team: Any) -> None:
 def test_a_need_is_a_value() -> None:
     assert {ALICE: 1}[Need("acme", ALICE.installation, "alice")] == 1
     with pytest.raises(dataclasses.FrozenInstanceError):
-        ALICE.user = "mallory"  # type: ignore[misc]
+        ALICE.user = "mallory"  # type: ignore[misc] # it must refuse
 
 
 @requirement("attack:S7")

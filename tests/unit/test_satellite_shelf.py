@@ -97,7 +97,7 @@ def test_what_took_its_time_is_kept_for_less() -> None:
         clock.advance(25)
         return released(lasts=30)
 
-    strongroom = Scripted(slow)  # type: ignore[arg-type]
+    strongroom = Scripted(slow)  # type: ignore[arg-type] # any script will do
     with gateway(strongroom, clock) as satellite:
         satellite.look_up(ALICE)
         clock.advance(4)
@@ -188,7 +188,7 @@ SOON = EPOCH + 300
     [must_act("revoked"), refused(404, "not_found"), refused(409, "installation_disabled"), refused(403, None)],
 )
 def test_a_refusal_drops_what_is_kept(said: object) -> None:
-    strongroom = Scripted(saying(released(expires_at=SOON), said, released("v.2")))  # type: ignore[arg-type]
+    strongroom = Scripted(saying(released(expires_at=SOON), said, released("v.2")))  # type: ignore[arg-type] # any script will do
     with gateway(strongroom) as satellite:
         satellite.look_up(ALICE)
         with pytest.raises((AuthorizationRequired, Refused)):
@@ -199,7 +199,7 @@ def test_a_refusal_drops_what_is_kept(said: object) -> None:
 
 @pytest.mark.parametrize("said", [refused(503, None), refused(429, None), Unavailable("no way there")])
 def test_a_fault_drops_nothing(said: object) -> None:
-    strongroom = Scripted(saying(released(expires_at=SOON), said))  # type: ignore[arg-type]
+    strongroom = Scripted(saying(released(expires_at=SOON), said))  # type: ignore[arg-type] # any script will do
     with gateway(strongroom) as satellite:
         satellite.look_up(ALICE)
         with pytest.raises(Unavailable):

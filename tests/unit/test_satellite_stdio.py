@@ -120,7 +120,7 @@ def test_lists_and_paths_are_taken_too_and_a_definition_does_not_change() -> Non
     assert server == StdioServer("notes", ("-v",), ("KEY",), (), "/srv")
     assert hash(server) == hash(StdioServer("notes", ("-v",), ("KEY",), (), "/srv"))
     with pytest.raises(FrozenInstanceError):
-        server.command = "another"  # type: ignore[misc]
+        server.command = "another"  # type: ignore[misc] # it must refuse
 
 
 def test_of_a_release_the_listed_variables_are_chosen() -> None:

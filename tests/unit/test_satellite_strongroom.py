@@ -95,7 +95,7 @@ def waiting(satellite: Strongroom, key: tuple[object, ...]) -> int:
 
 
 def test_lists_of_two_users_are_two_requests() -> None:
-    strongroom = Scripted(lambda ask: reply(200, {"installations": [{"of": ask.body["user"]}]}))  # type: ignore[index]
+    strongroom = Scripted(lambda ask: reply(200, {"installations": [{"of": ask.body["user"]}]}))  # type: ignore[index] # these have a body
     with gateway(strongroom) as satellite, callers() as threads:
         told = [threads.submit(satellite.installations, "acme", user) for user in ("alice", "bob")]
 
@@ -134,7 +134,7 @@ def test_lists_that_nobody_waits_for_any_more_hold_up_no_look_up_either() -> Non
 @requirement("attack:S14")
 def test_control_in_the_same_threads_lists_would_hold_up_a_look_up() -> None:
     with lists_held(at_once=MANY_LISTS) as (satellite, strongroom):
-        satellite._lists = satellite._flights  # type: ignore[assignment]
+        satellite._lists = satellite._flights  # type: ignore[assignment] # the defence taken out
         begin_lists(satellite)
         until(lambda: len(lists(strongroom)) == MANY_LISTS)
         waits = satellite._look_up(ALICE, None)

@@ -47,7 +47,7 @@ def test_so_many_work_at_once_and_the_others_wait_their_turn() -> None:
         assert go.wait(LONGEST)
         return str(number)
 
-    outcomes = [begin(workers, lambda number=number: work(number)) for number in range(5)]  # type: ignore[misc]
+    outcomes = [begin(workers, lambda number=number: work(number)) for number in range(5)]  # type: ignore[misc] # mypy cannot infer it
     until(lambda: len(begun) == 2)
     assert [outcome.running() for outcome in outcomes] == [True, True, False, False, False]
     go.set()

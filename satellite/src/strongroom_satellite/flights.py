@@ -99,7 +99,7 @@ async def alanded(flight: Future[T], within: float) -> T:
         arrived = anyio.Event()
         native = anyio.lowlevel.current_token().native_token
         # An asyncio loop, or trio's token: neither blocks this thread, and a loop that has ended is told nothing.
-        wake = getattr(native, "call_soon_threadsafe", None) or native.run_sync_soon  # type: ignore[attr-defined]
+        wake = getattr(native, "call_soon_threadsafe", None) or native.run_sync_soon  # type: ignore[attr-defined] # typed `object`
 
         def tell(_: Future[T]) -> None:
             with suppress(RuntimeError):
