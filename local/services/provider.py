@@ -23,8 +23,10 @@ from local.services.pages import dead_end, sign_in_page, stylesheet
 from local.services.provider_clients import Client, Clients
 from local.services.provider_control import Control
 from local.services.provider_faults import Faults, fault_inside
+from local.services.provider_identity import id_token
 from local.services.provider_journal import Journal
 from local.services.provider_ledger import Issued, Ledger, Lifetimes
+from local.services.provider_manners import Manners
 from local.services.provider_pages import consent_page
 from local.services.provider_rules import Rules, client_of
 from local.services.serving import LOOPBACK, serve
@@ -41,20 +43,20 @@ class Provider:
         self, rules: Rules, lifetimes: Lifetimes, introspection_secret: str, now: Callable[[], float] = time.time
     ) -> None:
         self._rules, self._introspection_secret = rules, introspection_secret
-        self._clients = Clients(now, fresh)
+        self._now, self._clients = now, Clients(now, fresh)
         self._ledger = Ledger(lifetimes, now, fresh, rules.offline)
-        self._journal, self._faults = Journal(), Faults()
+        self._journal, self._faults, self._manners = Journal(), Faults(), Manners()
         # Cookies do not tell ports apart: each service on this host needs a name of its own.
         self._visits: Visits[ledger_of.Request] = Visits(f"provider-{urlsplit(rules.issuer).port}", fresh)
 
     def app(self) -> Starlette:
-        control = Control(self._ledger, self._clients, self._journal, self._faults)
+        control = Control(self._ledger, self._clients, self._journal, self._faults, self._manners)
         routes = [
             Route("/.well-known/oauth-authorization-server", self.metadata),
             Route("/register", self._faults.around("register", self.register), methods=["POST"]),
-            Route("/authorize", self.authorize),
-            Route("/sign-in", self.sign_in, methods=["POST"]),
-            Route("/consent", self.consent, methods=["POST"]),
+            Route("/authorize", self._manners.around(self.authorize)),
+            Route("/sign-in", self._manners.around(self.sign_in), methods=["POST"]),
+            Route("/consent", self._manners.around(self.consent), methods=["POST"]),
             Route("/token", self._faults.around("token", self.token), methods=["POST"]),
             Route("/revoke", self._faults.around("revoke", self.revoke), methods=["POST"]),
             Route("/introspect", self.introspect, methods=["POST"]),
@@ -152,7 +154,13 @@ class Provider:
             self._journal.token(given, client, refused.code)
             return refused.response()
         self._journal.token(given, client, issued)
-        return answer(_told(request, issued))
+        return answer({**_told(request, issued), **self._named(issued, client)})
+
+    def _named(self, issued: Issued, client: Client) -> dict[str, str]:
+        """Say who it is to whoever asked for that with the scope `openid`."""
+        if issued.account is None:
+            return {}
+        return {"id_token": id_token(self._rules.issuer, issued.account, client.client_id, int(self._now()))}
 
     def _exchange(self, request: Request, client: Client, given: dict[str, str]) -> Issued:
         fault = fault_inside(request)

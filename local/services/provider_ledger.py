@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from local.services.exchange import OAuthError, fingerprint, need, proves
 from local.services.provider_clients import Client
+from local.services.provider_identity import OPENID
 
 OFFLINE = "offline_access"
 
@@ -61,13 +62,14 @@ class _Token:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """One answer of the token endpoint."""
+    """One answer of the token endpoint. `account`: whom an ID token has to name, if one was asked for."""
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
     expires_in: int
     scopes: tuple[str, ...]
     grant: str
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,8 @@ class Ledger:
             token.grant.ended = "code_misused"
             raise
         wanted = "refresh_token" in client.grant_types and (not self._offline or OFFLINE in token.scopes)
-        return self._issue(token.grant, token.scopes, with_refresh=wanted)
+        issued = self._issue(token.grant, token.scopes, with_refresh=wanted)
+        return replace(issued, account=token.grant.account) if OPENID in token.scopes else issued
 
     def refresh(self, client: Client, given: Mapping[str, str], rotate: bool = True) -> Issued:
         """Renew by refresh token, with rotation (RFC 9700 §4.14.2).

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from local.services.exchange import DeadEnd, OAuthError, is_challenge
 from local.services.provider_clients import Client, Clients
+from local.services.provider_identity import OPENID
 from local.services.provider_ledger import OFFLINE, Request
 
 FILE_SCOPES = ("files:read", "files:write")
@@ -15,7 +16,7 @@ FILE_SCOPES = ("files:read", "files:write")
 @dataclass(frozen=True, slots=True)
 class Rules:
     """`resources` are the MCP servers that we issue tokens for (empty: any); `offline` makes refresh tokens depend on
-    the scope `offline_access`."""
+    the scope `offline_access`. `openid` brings an ID token, and no right to any file."""
 
     issuer: str
     resources: tuple[str, ...] = ()
@@ -23,7 +24,7 @@ class Rules:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        return (*FILE_SCOPES, OFFLINE) if self.offline else FILE_SCOPES
+        return (*FILE_SCOPES, OPENID, *((OFFLINE,) if self.offline else ()))
 
     def metadata(self) -> dict[str, object]:
         """Describe ourselves (RFC 8414 §2, RFC 9207 §3)."""

@@ -46,17 +46,21 @@ def _binds(probe: socket.socket, port: int) -> bool:
 
 
 def start(name: str, port: int, *options: str, log: Path) -> subprocess.Popen[str]:
-    """Start a service; its errors go to the log."""
+    """Start a service, of ours or of the examples; its errors go to the log."""
     environment = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
     with log.open("ab") as errors:
         return subprocess.Popen(  # noqa: S603 - our own modules
-            [sys.executable, "-m", f"local.services.{name}", "--port", str(port), *options],
+            [sys.executable, "-m", module_of(name), "--port", str(port), *options],
             cwd=ROOT,
             env={**environment, "PYTHONDONTWRITEBYTECODE": "1"},
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
         )
+
+
+def module_of(name: str) -> str:
+    return name if name.startswith("examples.") else f"local.services.{name}"
 
 
 def first_line(process: subprocess.Popen[str]) -> str:
@@ -112,7 +116,7 @@ def all_services(folder: Path) -> Iterator[Services]:
             ("signin", ports[1], ("--redirect-uri", found.signed_in, "--web-origin", web)),
             ("provider", ports[2], ("--resource", found.mcp)),
             ("team_files", ports[3], ("--provider", provider)),
-            ("web_client", ports[4], ("--api", front, "--issuer", issuer)),
+            ("examples.host_page", ports[4], ("--api", front, "--issuer", issuer)),
         ):
             stack.enter_context(running(name, port, *options, log=found.log))
         yield found
@@ -124,6 +128,7 @@ class OAuthClient:
 
     services: Services
     method: str = "none"
+    scope: str = "files:read"
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48))
 
     def __post_init__(self) -> None:
@@ -144,7 +149,7 @@ class OAuthClient:
             "client_id": self.identifier,
             "redirect_uri": self.services.callback,
             "state": "a-state",
-            "scope": "files:read",
+            "scope": self.scope,
             "resource": self.services.mcp,
             "code_challenge": s256(self.verifier),
             "code_challenge_method": "S256",

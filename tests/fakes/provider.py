@@ -57,7 +57,8 @@ class FakeProvider:
     `clients` are those that have registered. `documents` are client metadata documents by their URL: this provider fetches
     nothing, whoever tests gives it what it would have read. `older` are secrets of a client that are taken beside its
     present one. `forgets_spent`: to revoke a token that was spent ends nothing (RFC 7009 §2.2).
-    `ends_whole_grants`: to revoke one token ends all that its account has allowed.
+    `ends_whole_grants`: to revoke one token ends all that its account has allowed. `names_accounts`: every answer with
+    tokens holds an ID token, with an e-mail address made of the account.
     """
 
     clock: FakeClock
@@ -75,6 +76,7 @@ class FakeProvider:
     grants: list[Grant] = field(default_factory=list)
     forgets_spent: bool = False
     ends_whole_grants: bool = False
+    names_accounts: bool = False
     revoked: list[str] = field(default_factory=list)
     token_requests: list[dict[str, str]] = field(default_factory=list)
     answer_next: list[Callable[[Outgoing], Answer]] = field(default_factory=list)
@@ -236,9 +238,20 @@ class FakeProvider:
     def _issued(self, grant: Grant) -> Answer:
         body: dict[str, object] = {"access_token": grant.access, "token_type": "Bearer", "scope": grant.scope}
         body |= {"refresh_token": grant.refresh} if self.gives_refresh else {}
+        body |= {"id_token": self.id_token(grant)} if self.names_accounts else {}
         if self.lifetime is not None:
             body["expires_in"] = self.lifetime - int(self.clock.now() - grant.issued_at)
         return _json(200, body)
+
+    def id_token(self, grant: Grant) -> str:
+        """Say who has allowed it (OpenID Connect Core §2); nobody here checks a signature."""
+        claims = {
+            "iss": self.issuer,
+            "aud": grant.client,
+            "sub": grant.account,
+            "email": f"{grant.account}@files.example",
+        }
+        return jwt.encode(claims, key="", algorithm="none")
 
     def _revoke(self, request: Outgoing) -> Answer:
         form = _form(request)

@@ -9,7 +9,7 @@ from strongroom.aws.bodies import ClientSecretBody, InstallBody, NothingBody, Pa
 from strongroom.aws.http import Request, Response, answer
 from strongroom.aws.install_shapes import lacking, next_step
 from strongroom.aws.queries import wanted_in
-from strongroom.aws.shapes import counts_of, listed, listing_shown, secret_state
+from strongroom.aws.shapes import counts_of, listed, own_listing_shown, secret_state
 from strongroom.aws.wiring import Wired
 from strongroom.domain.change import etag
 from strongroom.domain.idempotency import intent
@@ -20,11 +20,11 @@ from strongroom.flows import client_secret, counts, install, installed, removing
 
 
 def show_all(wired: Wired, request: Request) -> Response:
-    """`GET .../installations`: the team's installations, each with my status, by name and page by page."""
+    """`GET .../installations`: my role, and the team's installations, each with my status, by name and page by page."""
     user = identity.person(request.event, wired.issuer)
     team = checked_team(request.path.get("team", ""))
     page = installed.listing(wired.ports, user, team, wanted_in(request.query))
-    return answer(200, listing_shown(page))
+    return answer(200, own_listing_shown(page))
 
 
 def add(wired: Wired, request: Request) -> Response:

@@ -50,6 +50,8 @@ def status_of(status: Status) -> dict[str, Any]:
         "last_success_at": status.last_success_at,
         "last_error": error_of(status.last_error),
         "authorized_by": {"user": by.user, "left_at": by.left_at} if by else None,
+        "renewable": status.renewable,
+        "account": status.account,
     }
 
 
@@ -160,6 +162,11 @@ def listing_shown(page: Listing) -> dict[str, Any]:
         "installations": [listed(entry) for entry in page.entries],
         "next": page.next.text if page.next else None,
     }
+
+
+def own_listing_shown(page: Listing) -> dict[str, Any]:
+    """The same to the person whose statuses these are, with the role that this person has in the team."""
+    return {"role": page.role, **listing_shown(page)}
 
 
 def everybody_shown(page: Everybody) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class Reading:
     `success_flag` names a member that must be true. `expiry` names the member with the seconds of life;
     `never_expires`: an answer without it means a token without end, not one of unknown end. `refused` and `client_rejected`
     are a provider's own words for `invalid_grant` and `invalid_client`, in one of the members `errors`; `token_types` are
-    its words for Bearer, in lower case.
+    its words for Bearer, in lower case. `account`: the way to the member that names the account to people, from the top.
     """
 
     exchange: tuple[str, ...] = ()
@@ -77,6 +77,7 @@ class Reading:
     refused: tuple[str, ...] = ()
     client_rejected: tuple[str, ...] = ()
     token_types: tuple[str, ...] = ()
+    account: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,7 @@ _SECTIONS: Mapping[type, Mapping[str, Check]] = {
         "refused": _list_of(_is_text),
         "client_rejected": _list_of(_is_text),
         "token_types": _list_of(_is_lower_name),
+        "account": _list_of(_is_name),
     },
     Refreshing: {
         "offered": _is_switch,

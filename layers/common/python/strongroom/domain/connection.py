@@ -230,7 +230,12 @@ class Connection:
     `begun_at` is when the authorization that gave it began: no older one may replace it. `revocation` is a random id, new
     with every revoke: an authorization that was begun under another one cannot be completed. `challenged` are the scopes
     that the MCP server has asked for since the person consented. `authorizer_left_at`: when whoever authorized a shared one
-    left the team; it ends with the next completed authorization."""
+    left the team; it ends with the next completed authorization.
+
+    `account`: who it is at the provider, where that was told with the grant; it goes with the tokens. It is personal, and in
+    no log line or record. It decides nothing, so that no seal binds it: whoever can write rows can show another name, and
+    gets no token by that.
+    """
 
     owner: Owner
     version: Version
@@ -248,6 +253,7 @@ class Connection:
     challenged: tuple[str, ...] = ()
     renewal: Renewal = Renewal()
     authorizer_left_at: int | None = None
+    account: str | None = field(default=None, repr=False)
 
     @property
     def key(self) -> Key:
@@ -294,6 +300,7 @@ class Connection:
             challenged=texts(item, "challenged_scopes"),
             renewal=Renewal.from_item(item),
             authorizer_left_at=optional_number(item, "authorizer_left_at"),
+            account=optional_text(item, "account"),
         )
 
     def to_item(self, due: Mapping[str, Value] | None = None) -> Item:
@@ -316,6 +323,7 @@ class Connection:
             "revocation": self.revocation,
             "last_used_at": self.last_used_at,
             "authorizer_left_at": self.authorizer_left_at,
+            "account": self.account,
             "g1pk": f"{keys.installation(self.owner.team, self.owner.installation).pk}#C",
             "g1sk": f"{self.owner.installation}#{self.key.pk}",
         }
@@ -329,7 +337,7 @@ class Connection:
     def with_nothing_to_give(self, reason: str, now: int, grant: str) -> Connection:
         """The row after a revoke: no tokens, a new grant id, so that nothing that is under way can fit it."""
         gone = replace(self, version=Version(grant, 0), reason=reason, since=now, tokens=None, destination=None)
-        return replace(gone, renewal=Renewal(), rejected=(), challenged=(), revocation=grant)
+        return replace(gone, renewal=Renewal(), rejected=(), challenged=(), revocation=grant, account=None)
 
 
 def token_place(key: Key, field: str, standing: Standing, version: Version, destination: Destination) -> Place:

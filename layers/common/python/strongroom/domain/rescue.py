@@ -21,7 +21,7 @@ from strongroom.domain.table import Change, Item, Value
 
 FORM = 1
 LONGEST = 200_000
-_OLD_TOKENS = tuple(SealedTokens(b"", None, None, None, 0, ()).to_item())
+_NOT_NEEDED = (*SealedTokens(b"", None, None, None, 0, ()).to_item(), "account")
 _TOLD_OF_FAILURES = ("failures", "failing_since", "last_error")
 
 
@@ -29,7 +29,8 @@ _TOLD_OF_FAILURES = ("failures", "failing_since", "last_error")
 class RenewalResult:
     """Tokens that a renewal brought, sealed for the version after `connection.version`.
 
-    `connection` is the row as it was read; read back from a message it lacks the old tokens, which nobody needs any more.
+    `connection` is the row as it was read; read back from a message it lacks the old tokens and the account, which nobody
+    needs any more.
     `due_at`: when the new tokens are due; `mark`: the write's own.
     """
 
@@ -56,8 +57,8 @@ class RenewalResult:
         return replace(self.connection, version=self.connection.version.next(), tokens=self.tokens)
 
     def encode(self) -> str:
-        """Write all but the old tokens, which are half of the row and of no use."""
-        row = {name: value for name, value in self.connection.to_item().items() if name not in _OLD_TOKENS}
+        """Write all but the old tokens, which are half of the row, and the account: the write leaves it as it is."""
+        row = {name: value for name, value in self.connection.to_item().items() if name not in _NOT_NEEDED}
         failing = {name: getattr(self.connection.renewal, name) or None for name in _TOLD_OF_FAILURES}
         new = {f"new_{name}": value for name, value in self.tokens.to_item().items()}
         return _encode("renewal", {**row, **failing, **new, "new_due_at": self.due_at, "new_mark": self.mark})

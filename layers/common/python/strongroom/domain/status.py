@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from strongroom.domain.connection import Connection, Expiry, Owner, SealedTokens, Standing
@@ -39,7 +39,12 @@ class Status:
     """`since` is 0 when nothing ever happened. `next` is what the person can do: connect, reconnect, wait or nothing.
     `expiry` is what is known of the token's end; None if there is no token to speak of. `consent_ends_at`: when renewing
     ends, as things stand; None: nobody has said. `last_success_at`: when tokens were last obtained. `last_error` ends with
-    the next success. `disabled`: an admin has disabled the installation, and nobody can do anything about the connection."""
+    the next success. `disabled`: an admin has disabled the installation, and nobody can do anything about the connection.
+
+    `renewable`: whether Strongroom can renew it without the person. False: the provider gave nothing to renew it with. None:
+    there are no tokens that count, or what would renew them has ended at the provider, as `reason` tells. `account`: who it
+    is at the provider, where known.
+    """
 
     status: Name
     reason: str | None
@@ -54,6 +59,12 @@ class Status:
     last_error: LastError | None = None
     authorized_by: AuthorizedBy | None = None
     disabled: bool = False
+    renewable: bool | None = None
+    account: str | None = field(default=None, repr=False)
+
+    def for_callers(self) -> Status:
+        """What satellites and hosts are told of it: the account is for people."""
+        return replace(self, account=None)
 
 
 def standing_now(installation: Installation, member: Member) -> Standing:
@@ -157,7 +168,7 @@ def derive(
         status = _needs_a_person(installation, reason or "never_connected", since)
     else:
         status = _serving(connection, connection.tokens, now)
-    known = _with_what_is_known(status, connection, installation, member)
+    known = _with_what_is_known(status, connection, installation, member, now)
     return known if _can_act(known, installation, member) else replace(known, next="none")
 
 
@@ -213,20 +224,31 @@ def _of_time(connection: Connection, tokens: SealedTokens, now: int) -> Status:
 
 
 def _with_what_is_known(
-    status: Status, connection: Connection | None, installation: Installation, member: Member
+    status: Status, connection: Connection | None, installation: Installation, member: Member, now: int
 ) -> Status:
     """Add what the row tells besides. Of a connection that does not count any more nothing is told but who made it."""
     disabled = not installation.enabled
     if connection is None:
         return replace(status, disabled=disabled)
     counts = connection.standing == standing_now(installation, member)
+    held = connection.tokens if counts else None
     return replace(
         status,
         disabled=disabled,
-        last_success_at=connection.tokens.obtained_at if counts and connection.tokens else None,
+        last_success_at=held.obtained_at if held else None,
         last_error=_last_error(status, connection) if counts else None,
         authorized_by=_authorized_by(connection, installation),
+        renewable=_is_renewable(held, status, now) if held else None,
+        account=connection.account if held else None,
     )
+
+
+def _is_renewable(tokens: SealedTokens, status: Status, now: int) -> bool | None:
+    """See `Status`. What the MCP server rejects is renewed all the same."""
+    if tokens.refresh is None:
+        return False
+    has_to_reconnect = status.status == "auth_required" and status.reason != "rejected"
+    return None if has_to_reconnect or has_ended(tokens, now) else True
 
 
 def _last_error(status: Status, connection: Connection) -> LastError | None:

@@ -53,7 +53,7 @@ def everybody(ports: Ports, host: Caller, team: str, installation: str, after: P
     members, onward = membership.members_after(ports.table, team, after, PAGE)
     people = [member for member, _ in members]
     serving = [(member, shared) for member in people] if found.sharing == "shared" else _own(ports.table, found, people)
-    entries = at_one(ports, found, serving)
+    entries = [entry.for_callers() for entry in at_one(ports, found, serving)]
     stand = [Stands(member.user, entry.connection) for member, entry in zip(people, entries, strict=True)]
     return Everybody(stand, onward)
 

@@ -14,7 +14,7 @@ from strongroom.domain.listing import Position, Shown, Wanted
 from strongroom.domain.secret_rotation import SecretState
 from strongroom.domain.status import AuthorizedBy, Status, derive
 from strongroom.domain.table import Item, Key
-from strongroom.domain.team import Member
+from strongroom.domain.team import Member, Role
 from strongroom.flows import clients, membership
 from strongroom.flows.reads import Admitted, all_rows, five_reads, team_and_member
 from strongroom.ports import Ports
@@ -38,6 +38,10 @@ class Listed:
         """The status to show; None where nobody has to connect: the server needs no OAuth."""
         return None if self.installation.requires_oauth is False else self.status
 
+    def for_callers(self) -> Listed:
+        """What satellites are told of it."""
+        return replace(self, status=self.status.for_callers())
+
     @property
     def shown(self) -> Shown:
         return self.connection.status if self.connection else "no_oauth"
@@ -60,10 +64,12 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page. `next` is where the next one begins; None if there is none."""
+    """One page. `next` is where the next one begins; None if there is none. `role`: the asking person's own, if it is that
+    person who asks."""
 
     entries: Sequence[Listed]
     next: Position | None
+    role: Role | None = None
 
 
 def see(ports: Ports, user: str, team: str, installation: str) -> Listed:
@@ -106,7 +112,7 @@ def listing(ports: Ports, user: str, team: str, wanted: Wanted = EVERYTHING) -> 
     """
     _, member = team_and_member(ports.table, team, user)
     page = listing_of(ports, team, member, wanted)
-    return replace(page, entries=_with_secrets(ports, member, page.entries))
+    return replace(page, entries=_with_secrets(ports, member, page.entries), role=member.role)
 
 
 def listing_of(ports: Ports, team: str, member: Member, wanted: Wanted) -> Listing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from strongroom.domain.listing import Wanted
 from strongroom.domain.team import Caller
 from strongroom.flows.installed import Listing, listing_of
@@ -11,7 +13,7 @@ from strongroom.ports import Ports
 
 
 def listing_for(ports: Ports, satellite: Caller, team: str, user: str, wanted: Wanted) -> Listing:
-    """List the team's installations as this person sees them, without what only admins see.
+    """List the team's installations as this person sees them, without what only admins see, and without accounts.
 
     The satellite is checked first, as for a look-up, so that one from elsewhere does not learn who is a member.
 
@@ -22,4 +24,5 @@ def listing_for(ports: Ports, satellite: Caller, team: str, user: str, wanted: W
     known, found = two_reads(ports.table, team, user)
     admit_satellite_of(ports, known, satellite, team=team, user=user)
     _, member = both_active(known, found)
-    return listing_of(ports, team, member, wanted)
+    page = listing_of(ports, team, member, wanted)
+    return replace(page, entries=[entry.for_callers() for entry in page.entries])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from strongroom.domain import exchange, refresh_life, token_requests
+from strongroom.domain.account import account_told
 from strongroom.domain.authorization import Authorization
 from strongroom.domain.authorization_response import AuthorizationCode
 from strongroom.domain.connection import Connection, SealedTokens, Version
@@ -19,7 +20,7 @@ from strongroom.flows import clients
 from strongroom.flows.attempts import fraction, fresh_id
 from strongroom.flows.authority import lacks_authority, refusal_record
 from strongroom.flows.reads import five_reads
-from strongroom.flows.sending import Asking, asked, asking_as, note_success, sent
+from strongroom.flows.sending import Asked, Asking, asked, asking_as, note_success, sent
 from strongroom.flows.settle import Discarded, Kept, Lost, OnRescue, Stored, Superseded, keep
 from strongroom.ports import Ports, Ring
 
@@ -60,7 +61,7 @@ def redeem(ports: Ports, authorization: Authorization, confirm_shared: bool, unt
         # The token endpoint's address is a provider's choice: what became of the request must not show in the time.
         _wait_until(ports, asked_at + within)
     issued = _judge(ports, ready, redeeming, outcome, until)
-    kept = keep(ports, _result(ports, ready, issued, asked_at), until)
+    kept = keep(ports, _result(ports, ready, issued, asked_at, _account(ready, answered)), until)
     note_success(ports, ready.kept, answered, authorization.team, until)
     _check_stored(kept)
     return redeeming
@@ -165,7 +166,15 @@ def _wait_until(ports: Ports, time: float) -> None:
         ports.clock.wait(remaining)
 
 
-def _result(ports: Ports, ready: _Ready, issued: exchange.Issued, asked_at: float) -> CompletionResult:
+def _account(ready: _Ready, answered: Asked) -> str | None:
+    """Who the person is at the provider, if the answer with the tokens tells."""
+    destination = ready.authorization.destination
+    return account_told(answered.answer, ready.asking.entry.reading, destination.issuer, destination.client_id)
+
+
+def _result(
+    ports: Ports, ready: _Ready, issued: exchange.Issued, asked_at: float, account: str | None
+) -> CompletionResult:
     """Seal the tokens for a new grant."""
     authorization, now = ready.authorization, int(ports.clock.now())
     empty = Connection(
@@ -180,6 +189,7 @@ def _result(ports: Ports, ready: _Ready, issued: exchange.Issued, asked_at: floa
         authorized_by=authorization.user,
         begun_at=authorization.begun_at,
         last_used_at=now,
+        account=account,
     )
     refresh = issued.refresh_token
     lasting = refresh_life.of_consent(issued, int(asked_at), ready.asking.entry.refreshing)
