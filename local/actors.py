@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.accounts import Caller
-from local.plan import ROOT, Ports, origin
+from local.plan import ROOT, Ports, connections_page, origin
 from local.services.browser import Arrival, Browser
 from local.services.mcp_caller import Told, ToolAnswer, call_tool
 from local.services.notes_stdio import VARIABLE
@@ -45,7 +45,7 @@ class Places:
 
     @property
     def web_client(self) -> str:
-        return f"{origin(self.ports.web_client)}/"
+        return connections_page(self.ports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Person:
         return there
 
     def sign_in(self) -> None:
-        self._jwt = self.browser.sign_in(self._places.sign_in, f"{self._places.web_client}signed-in")
+        self._jwt = self.browser.sign_in(self._places.sign_in, f"{self._places.web_client}/signed-in")
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Reply:
         """Call the API as the web client does for this person."""

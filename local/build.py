@@ -35,7 +35,6 @@ REGION = "us-east-1"
 SAMPLE: Mapping[str, str] = {
     "Issuer": "https://login.example.com/",
     "PublicUrl": "https://strongroom.example.com",
-    "WebClientUrl": "https://app.example.com/connections",
     "WebOrigins": "https://app.example.com,https://admin.example.com",
 }
 """Values for the parameters that have no default."""

@@ -11,7 +11,8 @@ from pathlib import Path
 from local.environment import ROOT
 
 NO_TESTS_COLLECTED = 5
-LOCKS = ("layer", "satellite", "dev", "sam", "peers", "npm")
+LOCKS = ("layer", "satellite", "dev", "sam", "peers", "npm", "browser")
+BROWSER_TESTS = "tests/browser"
 SOURCES = (
     *("dev.py", "layers/common/python/strongroom", "functions", "local"),
     *("satellite", "examples", "bench", "explore", "tests"),
@@ -20,7 +21,7 @@ SOURCES = (
 
 def test(unit_only: bool, expression: str | None, extra: Sequence[str]) -> int:
     """Run the suites one after the other, all of them even if one fails."""
-    outcomes = [_tool("pytest", *arguments) for arguments in suites(unit_only, expression, extra, os.cpu_count() or 1)]
+    outcomes = [tool("pytest", *arguments) for arguments in suites(unit_only, expression, extra, os.cpu_count() or 1)]
     return worst(outcomes)
 
 
@@ -51,9 +52,13 @@ def worst(outcomes: Iterable[int]) -> int:
 
 
 def lint() -> int:
-    """Check style, format and types: all three, even if one fails."""
+    """Check style, format and types: all three, even if one fails.
+
+    The types of the tests in a browser are checked where Playwright is installed, by `dev.py browser`.
+    """
     places = sources(ROOT)
-    return max(_tool("ruff", "check", *places), _tool("ruff", "format", "--check", *places), _tool("mypy", *places))
+    typed = ("--exclude", f"^{BROWSER_TESTS}/", *places)
+    return max(tool("ruff", "check", *places), tool("ruff", "format", "--check", *places), tool("mypy", *typed))
 
 
 def sources(root: Path) -> list[str]:
@@ -66,7 +71,7 @@ def sources(root: Path) -> list[str]:
 
 def fmt() -> int:
     places = sources(ROOT)
-    return max(_tool("ruff", "check", "--fix", *places), _tool("ruff", "format", *places))
+    return max(tool("ruff", "check", "--fix", *places), tool("ruff", "format", *places))
 
 
 def lock(upgrade: bool) -> int:
@@ -78,9 +83,9 @@ def _compile(name: str, upgrade: bool) -> int:
     source, target = f"requirements/{name}.in", f"requirements/{name}.txt"
     options = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-strip-extras"]
     options += ["--no-header", "--no-emit-index-url"]
-    return _tool("uv", "pip", "compile", "--quiet", *options, *(["--upgrade"] if upgrade else []), source, "-o", target)
+    return tool("uv", "pip", "compile", "--quiet", *options, *(["--upgrade"] if upgrade else []), source, "-o", target)
 
 
-def _tool(name: str, *arguments: str) -> int:
+def tool(name: str, *arguments: str) -> int:
     print(f"== {name} {' '.join(arguments)}", flush=True)
     return subprocess.run([sys.executable, "-m", name, *arguments], cwd=ROOT, check=False).returncode

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from local import failures, jwt
-from local.environment import BUILD, DEVELOPMENT, ROOT, child_environ, ensure
+from local.environment import BROWSER, BUILD, DEVELOPMENT, ROOT, child_environ, ensure
 from local.errors import LocalError
 
 PORTS = 7
@@ -94,6 +94,13 @@ def parser() -> argparse.ArgumentParser:
     peers.add_argument(
         "--without-node", action="store_true", help="skip the peers that need Node, as if it were missing"
     )
+    browser = command("browser", "play what people do on the Connections page, in a real Chromium")
+    browser.add_argument("--port", type=port, default=9700, help="the first of about a hundred ports (default 9700)")
+    browser.add_argument("-k", metavar="TEXT", dest="expression", help="only tests whose names match")
+    browser.add_argument("--headed", action="store_true", help="show the browser's windows")
+    browser.add_argument(
+        "--screenshots", action="store_true", help="write the pictures to docs/screenshots, else to .dev/screenshots"
+    )
     storm = command("storm", "kill those who renew while everything is due at once; no connection may be lost")
     storm.add_argument("--port", type=port, default=9400, help="the first of about a hundred ports (default 9400)")
     for name, default, what in STORM:
@@ -161,6 +168,8 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
             return _become(ensure(DEVELOPMENT, _say), ["explore", *arguments[1:]])
         case "lock":
             return _become(ensure(BUILD, _say), ["local", *arguments])
+        case "browser":
+            return _become(ensure(BROWSER, _say), ["local", *arguments])
         case _:
             return _become(ensure(DEVELOPMENT, _say), ["local", *arguments])
 

@@ -172,7 +172,7 @@ def gateway_of(options: Options) -> Service:
 def options(ports: Ports, users: list[str], folder: Path) -> Options:
     """The demo's system with the MCP server moved behind its wire, other people, and no gateway yet."""
     usual = demo_options(ports, PACE, operators_rows)
-    services = [_moved(one, ports) for one in usual.services if one.name not in (_GATEWAY, "web client")]
+    services = [_moved(one, ports) for one in usual.services if one.name not in (_GATEWAY, "example host")]
     return replace(
         usual,
         run_dir=folder,

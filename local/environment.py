@@ -48,6 +48,7 @@ class Environment:
 DEVELOPMENT = Environment(ROOT / ".venv", ROOT / "requirements" / "dev.txt")
 NPM = Environment(DATA / "npm-venv", ROOT / "requirements" / "npm.txt")
 BUILD = Environment(DATA / "sam-venv", ROOT / "requirements" / "sam.txt")
+BROWSER = Environment(DATA / "browser-venv", ROOT / "requirements" / "browser.txt")
 
 
 def expected_stamp(lock: bytes) -> str:

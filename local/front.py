@@ -13,6 +13,7 @@ from local.gateway import MOST_BODY, MOST_HEAD
 from local.payload import Request, Response, refusal
 
 Handle = Callable[[Request], Response]
+WITHOUT_BODY = (204, 304)  # a length of theirs would be read as that of the whole answer (RFC 9110 section 8.6)
 
 
 class Front(ThreadingHTTPServer):
@@ -82,12 +83,12 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in response.headers:
             self.send_header(name, value)
         self.send_header("date", self.date_time_string())
-        if response.status != 204:
+        if response.status not in WITHOUT_BODY:
             self.send_header("content-length", str(len(response.body)))
         if self.close_connection:
             self.send_header("connection", "close")
         self.end_headers()
-        if self.command != "HEAD" and response.status != 204:
+        if self.command != "HEAD" and response.status not in WITHOUT_BODY:
             self.wfile.write(response.body)
 
     def send_error(self, code: int, *_: object, **__: object) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from local.accounts import CALLERS, MEMBERS, SATELLITE, Caller, Member
 from local.satellites import SOURCES, who_and_where
+from local.services.signin_tokens import WEB_CLIENT
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = "127.0.0.1"
 HIGHEST_PORT = 32767  # above begin the ports that systems take for outgoing connections
 _RUNTIME_PORTS = 90
+HOST_PAGES = ("/", "/connected", "/button")
 
 Seed = Callable[["DynamoDBClient", str], None]
 
@@ -49,7 +51,7 @@ class Ports:
         return self.first + 4
 
     @property
-    def web_client(self) -> int:
+    def host_page(self) -> int:
         return self.first + 5
 
     @property
@@ -139,21 +141,22 @@ def demo_parameters(ports: Ports, pace: Pace) -> dict[str, str]:
     return {
         "Issuer": origin(ports.sign_in),
         "PublicUrl": origin(ports.front),
-        "WebClientUrl": f"{origin(ports.web_client)}/",
-        "WebOrigins": origin(ports.web_client),
+        "WebClientUrl": "",
+        "WebClientId": WEB_CLIENT,
+        "WebOrigins": origin(ports.host_page),
         **{name: str(seconds) for name, seconds in paced.items() if seconds is not None},
     }
 
 
 def demo_services(ports: Ports, pace: Pace) -> tuple[Service, ...]:
-    web, resource = origin(ports.web_client), f"{origin(ports.team_files)}/mcp"
+    resource = f"{origin(ports.team_files)}/mcp"
     lifetime = () if pace.access_token is None else ("--access-token-seconds", str(pace.access_token))
     return (
         Service(
             "sign-in service",
             "local.services.signin",
             ports.sign_in,
-            ("--redirect-uri", f"{web}/signed-in", "--web-origin", web, "--resource", gateway_url(ports)),
+            (*_pages(ports), "--resource", gateway_url(ports)),
             "/.well-known/openid-configuration",
         ),
         Service(
@@ -170,12 +173,27 @@ def demo_services(ports: Ports, pace: Pace) -> tuple[Service, ...]:
             ("--url", resource, "--provider", origin(ports.provider)),
         ),
         Service(
-            "web client",
-            "local.services.web_client",
-            ports.web_client,
+            "example host",
+            "examples.host_page",
+            ports.host_page,
             ("--api", origin(ports.front), "--issuer", origin(ports.sign_in)),
         ),
         _gateway(ports),
+    )
+
+
+def connections_page(ports: Ports) -> str:
+    """The Connections page, where people are sent: what an empty `WebClientUrl` means."""
+    return f"{origin(ports.front)}/connections"
+
+
+def _pages(ports: Ports) -> tuple[str, ...]:
+    """Where people sign in: on the Connections page, and on each page of the example host."""
+    front, host = origin(ports.front), origin(ports.host_page)
+    return (
+        *("--redirect-uri", f"{connections_page(ports)}/signed-in", "--web-origin", front),
+        *(word for path in HOST_PAGES for word in ("--redirect-uri", f"{host}{path}")),
+        *("--web-origin", host),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from local.accounts import HOST, MEMBERS, REGION, SATELLITE, STRANGER, Caller
 from local.actors import Places
 from local.demo import say
-from local.plan import Options, Pace, Ports, demo_options, gateway_url
+from local.plan import Options, Pace, Ports, demo_options, gateway_url, origin
 from local.seed import operators_rows
 from local.stack import Stack
 
@@ -53,14 +53,18 @@ def manual(ports: Ports) -> str:
     return f"""
 Running:
   Strongroom's API      {places.api}
-  web client            {places.web_client}
+  Connections page      {places.web_client}
   sign-in service       {places.sign_in}
   OAuth provider        {places.provider}
   MCP server            {places.mcp}
+  example host page     {origin(ports.host_page)}
   example gateway       {gateway_url(ports)}
 
 Accounts (at the sign-in service and at the provider; the password of each is "demo"):
 {accounts}
+
+In a browser: open {places.web_client} and sign in with one of these accounts; the team is acme. alice can install
+Team Files by its URL, {places.mcp}, and everybody can connect. The example host shows the same list on a page of its own.
 
 A JWT of an account, and the page's calls with it:
   JWT=$(python3 dev.py jwt alice{_port(ports)})

@@ -86,7 +86,8 @@ def _reading(reading: Reading) -> list[str]:
     found += [f"errors as 200 without `{reading.success_flag}`"] if reading.success_flag else []
     found += ["errors by other names or status"] if reading.refused or reading.client_rejected else []
     found += ["commas between granted scopes"] if reading.scope_separator == "," else []
-    return found + (["no end where none is named"] if reading.never_expires else [])
+    found += ["no end where none is named"] if reading.never_expires else []
+    return found + ([f"names the account in `{'.'.join(reading.account)}`"] if reading.account else [])
 
 
 def _refreshing(refreshing: Refreshing) -> list[str]:

@@ -36,9 +36,10 @@ def functions(given: Template) -> dict[str, Any]:
 
 
 def environment(given: Template, function: str) -> dict[str, Any]:
-    """Give the variables of one function, those that all functions get included."""
+    """Give the variables of one function, with those that all functions get and it does not take back."""
     shared = given["Globals"]["Function"]["Environment"]["Variables"]
-    return {**shared, **functions(given)[function].get("Environment", {}).get("Variables", {})}
+    both = {**shared, **functions(given)[function].get("Environment", {}).get("Variables", {})}
+    return {name: value for name, value in both.items() if value != {"Ref": "AWS::NoValue"}}
 
 
 class Route(NamedTuple):

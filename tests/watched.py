@@ -45,6 +45,6 @@ def judged(route: str, answered: Answered) -> str | None:
         assert answered.text == ""
         return None
     kind = answered.headers["content-type"].partition(";")[0]
-    said = answered.text if kind == "text/html" else json.loads(answered.text)
+    said = json.loads(answered.text) if kind == "application/json" else answered.text
     assert problems(described["content"][kind]["schema"], said) == [], (route, answered.status)
     return said.get("error") if isinstance(said, dict) else None

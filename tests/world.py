@@ -26,6 +26,7 @@ from strongroom.domain.policy import Policy
 from strongroom.domain.team import Caller
 from strongroom.flows.vault import Vault
 from strongroom.ports import Ports, Queues
+from tests import page
 from tests.fakes.clock import FakeChance, FakeClock, FakeJournal
 from tests.fakes.egress import FakeEgress
 from tests.fakes.keys import FakeKeyService
@@ -299,6 +300,8 @@ ROUTES = {
     ("DELETE", "/v1/teams/{team}/installations/{installation}/connection"): token,
     ("GET", "/oauth/callback/{provider_key}"): callback,
     ("GET", "/oauth/clients/{provider_key}"): callback,
+    ("GET", "/connections"): page,
+    ("GET", "/connections/{file}"): page,
     ("POST", "/v1/satellite/teams/{team}/installations/{installation}/token"): token,
     ("POST", "/v1/satellite/teams/{team}/installations/{installation}/rejected"): token,
     ("PUT", "/v1/host/teams/{team}/members"): installations,

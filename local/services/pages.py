@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 # after its own callback is not ours to know.
 POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 PRIVATE = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-WEB = Path(__file__).parent / "web"
+STYLE = Path(__file__).with_name("style.css")
 _VOID = frozenset({"input", "link", "meta"})
 
 
@@ -39,7 +39,7 @@ def field(label: str, name: str, kind: str = "text") -> Html:
     return tag("label", label, " ", tag("input", name=name, type=kind, autocomplete="off", required="required"))
 
 
-def document(title: str, *parts: str, head: str = "") -> str:
+def document(title: str, *parts: str) -> str:
     """Write a whole page."""
     top = tag(
         "head",
@@ -47,7 +47,6 @@ def document(title: str, *parts: str, head: str = "") -> str:
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("title", title),
         tag("link", rel="stylesheet", href="/style.css"),
-        head,
     )
     return "<!doctype html>\n" + tag("html", top, tag("body", tag("main", tag("h1", title), *parts)), lang="en")
 
@@ -78,10 +77,5 @@ def dead_end(sentence: str, status: int = 400) -> HTMLResponse:
     return page("This does not work", tag("p", sentence), status=status)
 
 
-def static(name: str, kind: str) -> Response:
-    """Serve one of our own files beside this module."""
-    return Response((WEB / name).read_bytes(), media_type=kind, headers=PRIVATE)
-
-
 async def stylesheet(_request: Request) -> Response:
-    return static("style.css", "text/css")
+    return Response(STYLE.read_bytes(), media_type="text/css", headers=PRIVATE)

@@ -15,6 +15,7 @@ from local.services.provider_clients import Clients
 from local.services.provider_faults import Faults
 from local.services.provider_journal import Journal, report
 from local.services.provider_ledger import Ledger, Lifetimes
+from local.services.provider_manners import Manners
 from local.services.visits import is_known
 
 Order = Mapping[str, object]
@@ -25,6 +26,9 @@ class Control:
     """`state`, `withdraw {account}`, `spoil {account}` (its access tokens end before their time), `forget {client_id}`,
     `lifetimes {access: 5, ...}`, `faults {kind, ...}` and `faults {}`, which clears them.
 
+    What a browser meets: `isolate {on}` (its pages cut themselves off from whatever opened them), `slow {seconds}` (each of
+    its pages takes so long).
+
     A client that a person enters by hand, and its secrets:
 
     - `client {redirect_uri, method?, name?}` registers a confidential client with this one redirect URI, and answers
@@ -34,8 +38,9 @@ class Control:
     - `end_old {client_id}` ends all but the newest one, and answers `{ended: how many}`.
     """
 
-    def __init__(self, ledger: Ledger, clients: Clients, journal: Journal, faults: Faults) -> None:
+    def __init__(self, ledger: Ledger, clients: Clients, journal: Journal, faults: Faults, manners: Manners) -> None:
         self._ledger, self._clients, self._journal, self._faults = ledger, clients, journal, faults
+        self._manners = manners
 
     def routes(self) -> list[Route]:
         levers: dict[str, Lever] = {
@@ -45,6 +50,8 @@ class Control:
             "forget": self._forget,
             "lifetimes": self._lifetimes,
             "faults": self._order_faults,
+            "isolate": self._isolate,
+            "slow": self._slow,
             "client": self._client,
             "rotate": self._rotate,
             "end_old": self._end_old,
@@ -88,6 +95,14 @@ class Control:
 
     def _end_old(self, order: Order) -> dict[str, object]:
         return {"ended": self._clients.end_old(str(order.get("client_id", "")))}
+
+    def _isolate(self, order: Order) -> dict[str, object]:
+        self._manners.isolate(order.get("on"))
+        return {"isolated": self._manners.isolated}
+
+    def _slow(self, order: Order) -> dict[str, object]:
+        self._manners.slow(order.get("seconds"))
+        return {"seconds": self._manners.seconds}
 
     def _order_faults(self, order: Order) -> dict[str, object]:
         if order:

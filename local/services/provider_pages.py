@@ -12,6 +12,7 @@ from local.services.provider_ledger import Request
 MEANINGS = {
     "files:read": "See your files",
     "files:write": "Change your files",
+    "openid": "See who you are",
     "offline_access": "Do so while you are away",
 }
 

@@ -1,7 +1,7 @@
 """The users' sign-in service: a small OpenID provider.
 
-Run it with `python -m local.services.signin --port 8402 --redirect-uri http://127.0.0.1:8405/signed-in
---web-origin http://127.0.0.1:8405`.
+Run it with `python -m local.services.signin --port 8402 --redirect-uri http://127.0.0.1:8400/connections/signed-in
+--web-origin http://127.0.0.1:8400`; a page on another origin takes another pair of the two.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TERMINAL_CLIENT = "strongroom-terminal"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`issuer` is also our own origin; redirect URIs and origins are those of the web client.
+    """`issuer` is also our own origin; redirect URIs and origins are those of the pages where people connect.
 
     `resources` are services that people at a terminal may get a token for, beside Strongroom's API.
     """

@@ -21,7 +21,7 @@ from tests.template import ROOT, functions, template
 from tests.unit.test_template_api import OPEN_ROUTES, OWNERS
 
 BUILD_PYTHON = ROOT / ".dev" / "sam-venv" / "bin" / "python"
-SOURCES = ("build.mk", "template.yaml", "functions", "layers", "requirements")
+SOURCES = ("build.mk", "template.yaml", "functions", "layers", "requirements", "web")
 
 pytestmark = pytest.mark.skipif(
     not BUILD_PYTHON.exists() or shutil.which("make") is None,
@@ -157,7 +157,7 @@ def test_a_change_of_the_layer_alone_publishes_a_version_of_every_function(tree:
     change_the_layer(tree)
     after = versions(translation(deployed(tree, tmp_path / "after")))
 
-    assert len(before) == len(after) == 7
+    assert len(before) == len(after) == 8
     assert not before & after
 
 
@@ -199,10 +199,11 @@ def local_target() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def local_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The layer and the token function, built by the same Makefiles for this machine."""
+    """The layer and two functions, built by the same Makefiles for this machine."""
     folder = tmp_path_factory.mktemp("artifacts")
     make(ROOT / "layers", "build-CommonLayer", folder / "layer", **local_target())
     make(ROOT / "functions" / "token", "build-TokenFunction", folder / "token", **local_target())
+    make(ROOT / "functions" / "web", "build-WebFunction", folder / "web", **local_target())
     return folder
 
 
@@ -220,6 +221,24 @@ def test_the_built_token_function_starts_from_what_was_built(local_artifacts: Pa
     assert all(file.startswith(str(local_artifacts)) for file in run.stdout.split())
 
 
+def test_the_built_page_function_serves_its_own_copy_of_the_files(local_artifacts: Path) -> None:
+    program = "import app; print(app.FILES, *app.SITE.files)"
+    path = os.pathsep.join([str(local_artifacts / "web"), str(local_artifacts / "layer" / "python")])
+    run = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", program],
+        env={**os.environ, **SETTINGS, "PYTHONPATH": path},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stderr
+    folder, *names = run.stdout.split()
+    assert folder == str(local_artifacts / "web" / "web")
+    assert {*names, "index.html"} == {file.name for file in (ROOT / "web").iterdir()}
+
+
 def test_byte_code_is_used_without_a_look_at_the_source(local_artifacts: Path) -> None:
     compiled = list((local_artifacts / "layer").rglob("*.pyc"))
     if shutil.which(f"python{local_target()['STRONGROOM_TARGET_PYTHON']}") is None:
@@ -231,7 +250,7 @@ def test_byte_code_is_used_without_a_look_at_the_source(local_artifacts: Path) -
     assert {file.read_bytes()[:4] for file in compiled} == {importlib.util.MAGIC_NUMBER}
 
 
-def test_the_api_refuses_what_it_does_not_know_and_opens_two_routes(translated: dict[str, Any]) -> None:
+def test_the_api_refuses_what_it_does_not_know_and_opens_four_routes(translated: dict[str, Any]) -> None:
     body = of_type(translated, "AWS::ApiGatewayV2::Api")["HttpApi"]["Body"]
     security = {
         f"{method.upper()} {path}": it["security"]
@@ -281,7 +300,7 @@ def test_the_api_the_queues_and_the_schedule_call_the_alias(translated: dict[str
     mappings = of_type(translated, "AWS::Lambda::EventSourceMapping").values()
     permissions = of_type(translated, "AWS::Lambda::Permission").values()
 
-    assert len(aliases) == 7
+    assert len(aliases) == 8
     assert {it["FunctionName"]["Ref"] for it in (*mappings, *permissions)} <= aliases
     assert schedule["Target"]["Arn"] == {"Ref": "SweepFunctionAliaslive"}
     assert schedule["ScheduleExpression"] == "rate(5 minutes)"

@@ -53,6 +53,21 @@ def test_each_account_is_told_apart(services: Services) -> None:
     assert _ask(services, "whoami", bob["access_token"]) == Told("bob")
 
 
+def test_who_asks_for_openid_is_told_once_who_it_is(services: Services) -> None:
+    client = OAuthClient(services, scope="files:read openid")
+    tokens = client.connect("bob")
+    claims = jwt.decode(tokens["id_token"], options={"verify_signature": False})
+
+    assert (claims["iss"], claims["aud"], claims["email"]) == (
+        services.provider,
+        client.identifier,
+        "bob@files.example",
+    )
+    assert _ask(services, "whoami", tokens["access_token"]) == Told("bob")
+    assert "id_token" not in client.refresh(tokens["refresh_token"]).json()
+    assert "id_token" not in OAuthClient(services).connect("bob")
+
+
 def test_a_denial_comes_back_as_an_error_with_state_and_issuer(services: Services) -> None:
     returned = OAuthClient(services).returned("carol", allow=False)
 
@@ -166,7 +181,7 @@ def test_at_a_terminal_account_and_password_give_an_access_token(services: Servi
     assert (wrong.status_code, wrong.json()["error"]) == (400, "invalid_grant")
 
 
-def test_only_the_web_clients_origin_may_read_the_sign_in_services_answers(services: Services) -> None:
+def test_only_the_origins_of_its_pages_may_read_the_sign_in_services_answers(services: Services) -> None:
     url = f"{services.issuer}/.well-known/openid-configuration"
     ours = httpx2.get(url, headers={"Origin": services.web}, trust_env=False)
     other = httpx2.get(url, headers={"Origin": "https://evil.example"}, trust_env=False)
@@ -207,11 +222,11 @@ def test_the_control_port_shows_no_secret(services: Services) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_the_web_clients_page_answers_without_redirect_and_with_its_policy(services: Services, method: str) -> None:
-    for path in ("/", "/?team=acme&installation=x", "/signed-in"):
+def test_the_example_hosts_page_answers_without_redirect_and_with_its_policy(services: Services, method: str) -> None:
+    for path in ("/", "/?code=c&state=s", "/connected", "/connected?team=acme&installation=i", "/button"):
         page = httpx2.request(method, services.web + path, trust_env=False)
         assert page.status_code == 200
-        assert page.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; ")
+        assert page.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self' ")
         assert page.headers["referrer-policy"] == "no-referrer"
         assert page.headers["cache-control"] == "no-store"
 
@@ -222,8 +237,8 @@ def test_the_web_clients_page_answers_without_redirect_and_with_its_policy(servi
         ("signin", signal.SIGTERM),
         ("provider", signal.SIGTERM),
         ("team_files", signal.SIGTERM),
-        ("web_client", signal.SIGTERM),
-        ("web_client", signal.SIGINT),
+        ("examples.host_page", signal.SIGTERM),
+        ("examples.host_page", signal.SIGINT),
     ],
 )
 def test_a_signal_ends_a_service_cleanly(name: str, number: signal.Signals, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import subprocess
@@ -15,6 +16,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from local.accounts import HOST, Caller
+from local.front import Front
+from local.payload import Response
 from local.plan import Ports
 from local.signing import Reply, SignedClient, send, signed_headers
 from local.stack import Stack
@@ -76,6 +79,21 @@ def test_redirects_cookies_and_bytes_come_back_as_the_function_gave_them(stack: 
     assert (redirect.status, redirect.headers["location"]) == (303, "/there")
     assert redirect.headers["set-cookie"] in ("a=1", "b=2")
     assert get(stack, "/open/bytes").body == b"\x00\xff"
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_an_answer_without_a_body_says_no_length(status: int) -> None:
+    port = free_ports(23100).first
+    front = Front(port, lambda _: Response(status, (("etag", '"1"'),), b"left out"))
+    try:
+        connection = http.client.HTTPConnection(f"127.0.0.1:{port}", timeout=10)
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["etag"], answer.headers["content-length"]) == (status, '"1"', None)
+        assert answer.read() == b""
+        connection.close()
+    finally:
+        front.close()
 
 
 def test_a_result_that_is_no_response_and_an_exception_are_500_without_a_word_of_the_function(stack: Stack) -> None:
@@ -217,6 +235,8 @@ def test_of_many_writers_with_the_same_condition_one_wins_and_nobody_reads_half_
     names = [f"a{number}" for number in range(20)]
     zeros: dict[str, Any] = {name: {"N": "0"} for name in names}
     stack.cloud.dynamodb.put_item(TableName="strongroom-Things", Item={"PK": {"S": "raced"}, **zeros})
+    # botocore makes these classes at first use, and two threads would each make their own.
+    refused = stack.cloud.dynamodb.exceptions.ConditionalCheckFailedException
     won: list[int] = []
 
     def write(_: int) -> None:
@@ -224,7 +244,7 @@ def test_of_many_writers_with_the_same_condition_one_wins_and_nobody_reads_half_
             read = row(stack, "raced")
             assert len({read[name]["N"] for name in names}) == 1
             before = int(read["a0"]["N"])
-            with suppress(stack.cloud.dynamodb.exceptions.ConditionalCheckFailedException):
+            with suppress(refused):
                 stack.cloud.dynamodb.update_item(
                     TableName="strongroom-Things",
                     Key={"PK": {"S": "raced"}},

@@ -19,7 +19,7 @@ from mcp_types import ElicitRequestParams, ElicitResult
 
 from examples.client import http_of, text_of
 from local.accounts import SATELLITE
-from local.plan import origin
+from local.plan import connections_page, origin
 from local.services.notes_stdio import KEY, VARIABLE
 from local.terminal import calling
 from tests.contract.toy_stack import alive, free_ports, until
@@ -82,7 +82,7 @@ def test_a_call_shows_the_link_waits_for_the_person_and_goes_on(
     with calling(user, scene.ports, "waits__whoami", handshake=handshake) as call:
         until(lambda: call.asks_for() == waits or call.is_over(), within=PATIENCE)
         assert call.asks_for() == waits
-        assert (call.link() or "").startswith(f"{origin(scene.ports.web_client)}/?")
+        assert (call.link() or "").startswith(f"{connections_page(scene.ports)}?")
         assert not call.is_over()
         scene.connect(user, waits)
         until(call.is_over, within=PATIENCE)
@@ -113,7 +113,7 @@ async def test_a_client_that_declares_nothing_is_told_the_link_in_words(
     ):
         result = await client.call_tool("untouched__whoami", {})
     assert result.is_error
-    assert f"{origin(scene.ports.web_client)}/?team=acme&installation={untouched}" in text_of(result)
+    assert f"{connections_page(scene.ports)}?team=acme&installation={untouched}" in text_of(result)
 
 
 @in_a_loop

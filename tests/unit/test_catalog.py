@@ -68,6 +68,7 @@ WHOLE: dict[str, Any] = {
         "refused": ["bad_refresh_token", "Invalid Token!"],
         "client_rejected": ["bad_client"],
         "token_types": ["user"],
+        "account": ["team", "name"],
     },
     "refreshing": {
         "offered": False,
@@ -231,6 +232,8 @@ MISTAKES: Mapping[str, dict[str, Any]] = {
     "a path as text": planted("reading.exchange", "authed_user"),
     "a flag that is no name": planted("reading.success_flag", "is it ok"),
     "a token type in capitals": planted("reading.token_types", ["User"]),
+    "an account as text": planted("reading.account", "team.name"),
+    "an account at no name": planted("reading.account", ["team", ""]),
     "seconds as text": planted("refreshing.idle", "60 days"),
     "seconds below zero": planted("refreshing.grace", -1),
     "seconds as a switch": planted("refreshing.lifetime", True),

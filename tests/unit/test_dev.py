@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import dev
-from local import checks, commands, environment, failures, jwt
+from local import browser, checks, commands, environment, failures, jwt
 from local.environment import Environment
 from local.errors import LocalError
 
@@ -219,6 +219,39 @@ def test_what_was_made_or_fetched_is_not_checked(tmp_path: Path) -> None:
     (tmp_path / "functions").mkdir()
 
     assert checks.sources(tmp_path) == ["local"]
+
+
+def test_the_browser_and_the_terminal_take_the_same_options() -> None:
+    given = ["--port", "9800", "-k", "revoke", "--headed", "--screenshots"]
+
+    assert commands.parser().parse_args(["browser", *given]).expression == "revoke"
+    assert commands.parser().parse_args(["browser"]).port == browser.FIRST_PORT
+    assert browser.pytest_arguments(given) == [
+        "tests/browser",
+        "-rsfE",
+        "--tb=short",
+        "-k",
+        "revoke",
+        "--port",
+        "9800",
+        *given[-2:],
+    ]
+    assert browser.pytest_arguments([]) == ["tests/browser", "-rsfE", "--tb=short", "--port", "9700"]
+
+
+def test_a_whole_run_in_the_browser_checks_types_first_and_a_chosen_one_does_not() -> None:
+    assert [tool for tool, *_ in browser.steps([])] == ["mypy", "pytest"]
+    assert [tool for tool, *_ in browser.steps(["-k", "revoke"])] == ["pytest"]
+
+
+def test_the_browser_has_what_the_development_environment_has_and_its_own_beside() -> None:
+    names = {
+        name: set(environment.packages_of((ROOT / f"requirements/{name}.txt").read_text()))
+        for name in ("dev", "browser")
+    }
+
+    assert names["browser"] - names["dev"] >= {"playwright", "axe-playwright-python"}
+    assert names["dev"] <= names["browser"]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"<html>", b"\xff"])

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import strongroom_satellite
+from examples.host_page import PAGES
 from local.commands import parser
 from strongroom.domain.renewal_outcome import Outcome
 from strongroom_satellite import elicitation, stdio
@@ -42,6 +43,7 @@ HOSTS |= {urlsplit(entry.revoking.page).netloc for entry in providers.entries().
 TOOLS = {"aws", "curl", "export", "field", "ask", "echo", "pip", "python3", "sam", "strongroom"}
 HOMES = (PACKAGE, SATELLITE, ROOT / "functions", ROOT / "local", ROOT / "examples")
 SOURCES = [path for home in HOMES for path in home.rglob("*.py")]
+MODULES = sorted((ROOT / "web").glob("*.js"))
 
 
 # -- Settings, parameters, metrics -------------------------------------------------------------------------------------
@@ -94,7 +96,7 @@ def test_every_resource_output_metric_and_alarm_that_a_document_names_exists(doc
     given = template()
     known = (
         parameters() | set(given["Resources"]) | set(given["Outputs"]) | metrics() | names_of_the_satellite_package()
-    )
+    ) | classes_of_the_page()
     words = set(re.findall(r"`((?:[A-Z][a-z]+){2,}[A-Za-z]*)`", text(document)))
     alarms = set(re.findall(r"\b[A-Z][A-Za-z]+Alarm\b", text(document)))
     assert (words | alarms) - set(schemas(document)) <= known
@@ -102,6 +104,10 @@ def test_every_resource_output_metric_and_alarm_that_a_document_names_exists(doc
 
 def names_of_the_satellite_package() -> set[str]:
     return {name for module in (strongroom_satellite, elicitation, stdio) for name in module.__all__}
+
+
+def classes_of_the_page() -> set[str]:
+    return set().union(*(re.findall(r"^export class (\w+)", text(path), re.MULTILINE) for path in MODULES))
 
 
 def schemas(document: Path) -> Iterable[str]:
@@ -118,7 +124,7 @@ def test_every_code_word_that_a_document_quotes_stands_in_the_source(document: P
 @functools.cache
 def words_of_the_source() -> set[str]:
     places = [*SOURCES, *(PACKAGE / "providers").glob("*.toml"), ROOT / "template.yaml", ROOT / "docs" / "openapi.yaml"]
-    return set().union(*(re.findall(r"\w+", text(path)) for path in places))
+    return set().union(*(re.findall(r"\w+", text(path)) for path in [*places, *MODULES]))
 
 
 def is_computed(word: str) -> bool:
@@ -155,7 +161,8 @@ def test_every_file_that_a_document_quotes_exists(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=named)
 def test_no_document_names_a_path_outside_the_project(document: Path) -> None:
     ours = {route.key.split("/")[1] for route in routes(template())} | {"mcp", "authorize"}
-    absolute = set(re.findall(r"(?<![\w.:/~$})>\]*#-])/([A-Za-z.][\w.-]*)", text(document)))
+    ours |= {path[1:] for path in PAGES}
+    absolute = set(re.findall(r"(?<![\w.:/~$})<>\]*#-])/([A-Za-z.][\w.-]*)", text(document)))
     assert absolute <= ours
     assert not re.search(r"(?<![\w.])(~/|\.\./)", text(document).replace("](../", ""))
 

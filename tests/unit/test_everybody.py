@@ -318,17 +318,32 @@ def test_who_left_and_came_back_has_never_connected() -> None:
 
 @requirement("attack:D8")
 def test_a_host_reads_no_token_no_account_and_nothing_that_is_injected() -> None:
-    world = World()
-    installation = world.install(inject={"headers": {"X-Api-Key": "the-injected-value"}})
-    for user in ("alice", "bob"):
-        world.connect(user, installation, account=f"account-of-{user}")
-    world.revoke("alice", installation)
+    world, installation = with_accounts()
+    assert world.status("bob", installation)["account"] == "account-of-bob@files.example"
     shown = asked(world, installation).text
     tokens = [secret for grant in world.provider.grants for secret in (grant.access, grant.refresh)]
     assert len(tokens) >= 4
     assert not [
         word for word in (*tokens, "account-of-", "the-injected-value", "access_token", "Bearer") if word in shown
     ]
+
+
+def with_accounts() -> tuple[World, str]:
+    """alice has revoked, bob is connected, and their provider tells who they are."""
+    world = World()
+    world.provider.names_accounts = True
+    installation = world.install(inject={"headers": {"X-Api-Key": "the-injected-value"}})
+    for user in ("alice", "bob"):
+        world.connect(user, installation, account=f"account-of-{user}")
+    world.revoke("alice", installation)
+    return world, installation
+
+
+@requirement("attack:D8")
+def test_control_without_the_rule_a_host_reads_bobs_account() -> None:
+    world, installation = with_accounts()
+    with weakened(status.Status.for_callers, "account=None", "account=self.account"):
+        assert "account-of-bob@files.example" in asked(world, installation).text
 
 
 def test_reading_writes_nothing_asks_nobody_and_opens_nothing() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from strongroom.domain import keys, team
 from strongroom.domain.listing import PAGE, Position
+from strongroom.domain.status import Status
 from strongroom.domain.team import Caller, Member
 from strongroom.flows import on_behalf
 from tests.requirements import requirement
@@ -34,12 +35,18 @@ def listed(world: World, user: str = "bob", **body: Any) -> Any:
 
 
 def own_list(world: World, user: str, query: str = "") -> Any:
-    return world.as_user(user, "GET", "/v1/teams/acme/installations", query=query).json
+    """The user's own list, without what is for people alone: the user's role, and accounts."""
+    own = world.as_user(user, "GET", "/v1/teams/acme/installations", query=query).json
+    del own["role"]
+    for one in own["installations"]:
+        one["connection"] = {**one["connection"], "account": None} if one["connection"] is not None else None
+    return own
 
 
 def in_several_ways() -> World:
     """bob connected, bob revoked, shared and connected, shared and not, without OAuth, and a client entered by hand."""
     world = World()
+    world.provider.names_accounts = True
     connected, revoked = world.install(name="Connected"), world.install(name="Revoked")
     shared = world.install(name="Shared", sharing="shared")
     world.install(name="Shared later", sharing="shared")
@@ -258,6 +265,17 @@ def test_no_list_holds_a_token_an_account_or_what_is_injected() -> None:
     secrets = (*tokens_of(world), "account-of-", "the-injected-value", "access_token", entered.SECRET)
     assert not [word for word in secrets if word in shown]
     assert "X-Api-Key" in shown
+    [connected] = [row for row in rows(world, "connection") if row.get("account") == "account-of-bob@files.example"]
+    assert world.status("bob", str(connected["installation"]))["account"] == "account-of-bob@files.example"
+
+
+@requirement("attack:D8")
+def test_control_without_the_rule_a_satellite_reads_the_accounts() -> None:
+    world = in_several_ways()
+    with weakened(Status.for_callers, "account=None", "account=self.account"):
+        shown = asked(world, "bob").text
+    assert "account-of-bob@" in shown
+    assert "account-of-alice@" in shown
 
 
 def test_nobody_elses_status_is_in_a_list() -> None:

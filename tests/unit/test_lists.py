@@ -23,7 +23,7 @@ from tests.openapi import document, problems
 from tests.unit.attacks.scenes import rows
 from tests.watched import judged
 from tests.weakened import weakened
-from tests.world import Answered, World
+from tests.world import ISSUER, Answered, World
 
 HERE = "/v1/teams/acme/installations"
 
@@ -394,3 +394,43 @@ def test_a_person_sees_the_last_success_and_the_last_error_of_the_own_connection
     assert seen["last_success_at"] == got_at
     assert seen["last_error"] == {"code": "client_rejected", "text": sentence, "at": got_at + 5}
     assert world.status("alice", installation)["last_error"] is None
+
+
+# -- the role
+
+
+def role(world: World, user: str) -> object:
+    return page(world, user=user)["role"]
+
+
+def test_the_list_tells_everybody_the_role_that_they_have_just_now() -> None:
+    world = World()
+    assert [role(world, user) for user in ("alice", "bob")] == ["team_admin", "team_user"]
+    world.put_member("acme", "bob", "team_admin")
+    world.put_member("acme", "alice", "team_user")
+    assert [role(world, user) for user in ("alice", "bob")] == ["team_user", "team_admin"]
+
+
+def test_no_claim_of_a_token_changes_the_role_that_is_told() -> None:
+    world = World()
+    claims = {"iss": ISSUER, "sub": "bob", "scope": "strongroom", "aud": "strongroom-api"}
+    claims |= {"role": "team_admin", "roles": "[team_admin]", "team": "acme", "cognito:groups": "[team_admin]"}
+    answer = world.call("GET", HERE, None, {"jwt": {"claims": claims, "scopes": None}})
+    assert (answer.status, answer.json["role"]) == (200, "team_user")
+
+
+def test_every_page_tells_the_role_and_a_stranger_hears_of_none() -> None:
+    world = World()
+    installed_as(world, "a", "b", "c")
+    first = page(world, "limit=2")
+    assert first["role"] == page(world, f"limit=2&next={first['next']}")["role"] == "team_user"
+    assert asked(world, user="mallory").status == 404
+    assert "role" not in asked(world, user="mallory").json
+
+
+def test_the_role_costs_no_request_beside_those_of_the_list() -> None:
+    world = World()
+    installed_as(world, "a", "b")
+    world.table.requests.clear()
+    assert role(world, "bob") == "team_user"
+    assert dict(world.table.requests) == {"BatchGetItem": 1, "Query": 2}

@@ -135,6 +135,16 @@ def test_where_offline_access_is_listed_a_refresh_token_has_to_be_asked_for() ->
     assert world.redeem(client, world.code(client, scope="files:read offline_access")).refresh_token is not None
 
 
+def test_only_the_exchange_names_the_account_and_only_where_that_was_asked_for() -> None:
+    world = World()
+    client = world.client()
+    assert world.connect(client).account is None
+
+    named = world.redeem(client, world.code(client, "bob", scope="files:read openid"))
+    assert (named.account, named.scopes) == ("bob", ("files:read", "openid"))
+    assert world.refresh(client, named.refresh_token).account is None
+
+
 def test_revoking_the_refresh_token_ends_the_grant() -> None:
     world = World()
     client = world.client()

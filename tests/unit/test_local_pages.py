@@ -7,7 +7,6 @@ from local.services.pages import document, field, hidden, sign_in_page, tag
 from local.services.provider_clients import Client
 from local.services.provider_ledger import Request
 from local.services.provider_pages import consent_page
-from local.services.web_client import Settings, page_of
 
 SCRIPT = '"><script>alert(1)</script>'
 
@@ -43,16 +42,6 @@ def test_every_page_forbids_frames_scripts_caches_and_referers() -> None:
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert (headers["referrer-policy"], headers["cache-control"]) == ("no-referrer", "no-store")
-
-
-def test_the_web_clients_page_has_no_inline_script_and_a_policy_that_allows_none() -> None:
-    settings = Settings("http://127.0.0.1:8405", "http://127.0.0.1:8400", "http://127.0.0.1:8402")
-
-    assert '<script type="module" src="/app.js"></script>' in page_of(settings)
-    assert page_of(settings).count("<script") == 1
-    assert "style=" not in page_of(settings)
-    assert "unsafe" not in settings.policy
-    assert "connect-src http://127.0.0.1:8400 http://127.0.0.1:8402;" in settings.policy
 
 
 def test_a_form_is_read_with_its_fields_and_buttons() -> None:

@@ -1,13 +1,18 @@
 """The provider's rules without a network: registration, client authentication, requests, faults."""
 
 import base64
+import json
 from urllib.parse import quote_plus
 
 import pytest
 
 from local.services.exchange import DeadEnd
 from local.services.provider_faults import Faults
+from local.services.provider_identity import id_token
 from local.services.provider_rules import client_of
+from strongroom.domain.account import account_told
+from strongroom.domain.exchange import PLAIN
+from strongroom.domain.http import Reply
 from tests.unit.provider_world import CALLBACK, World, refused
 
 
@@ -91,6 +96,24 @@ def test_an_authorization_request_that_breaks_a_rule_is_refused(changed: dict[st
     world = World()
 
     refused(code, lambda: world.code(world.client(), **changed))
+
+
+def test_openid_may_be_asked_for_and_is_not_unless_it_is() -> None:
+    world = World()
+    client = world.client()
+
+    assert "openid" in world.rules.scopes
+    assert world.rules.accept(world.asked(client, scope="files:read openid"), client).scopes == ("files:read", "openid")
+    assert world.rules.accept(world.asked(client, scope=""), client).scopes == ("files:read",)
+
+
+def test_an_id_token_names_the_account_to_this_client_and_is_what_strongroom_reads() -> None:
+    world = World()
+    issuer = world.rules.issuer
+    body = json.dumps({"id_token": id_token(issuer, "bob", "client", int(world.now))}).encode()
+
+    assert account_told(Reply(200, {}, body), PLAIN, issuer, "client") == "bob@files.example"
+    assert account_told(Reply(200, {}, body), PLAIN, issuer, "another") is None
 
 
 def test_faults_come_in_order_and_end() -> None:

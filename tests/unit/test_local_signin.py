@@ -14,7 +14,7 @@ from local.services.signin_flow import Codes, SignInRequest, accept_request, aud
 from local.services.signin_tokens import SigningKey, Subject, access_claims, identity_claims
 from local.services.visits import recognises
 
-BACK = "http://127.0.0.1:8405/signed-in"
+BACK = "http://127.0.0.1:8400/connections/signed-in"
 ISSUER = "http://127.0.0.1:8402"
 VERIFIER = "v" * 43
 ASKED = {

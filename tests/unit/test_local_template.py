@@ -172,6 +172,7 @@ def test_our_own_template_is_understood_whole() -> None:
         "RevokeFunction",
         "SweepFunction",
         "TokenFunction",
+        "WebFunction",
     }
     assert api.authorizers == {"SignIn": JwtRules("http://127.0.0.1:8402", ("strongroom-api",))}
     assert isinstance(api.cors, Cors)

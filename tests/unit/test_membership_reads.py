@@ -225,8 +225,10 @@ def with_a_leak() -> World:
 @requirement("attack:D8")
 def test_no_host_reads_a_token_an_account_or_a_secret() -> None:
     world = with_a_leak()
+    world.provider.names_accounts = True
     installation = world.install(name="Another")
     world.connect("alice", installation, account="account-of-alice")
+    assert world.status("alice", installation)["account"] == "account-of-alice@files.example"
     world.revoke("alice", installation)
     assert len(tokens_of(world)) >= 4
     assert not [word for word in (*tokens_of(world), "account-of-") if word in read_by_hosts(world)]

@@ -152,6 +152,13 @@ def describing(world: Watched) -> None:
     world.call("GET", "/oauth/clients/none")
 
 
+def opening(world: Watched) -> None:
+    for path in ("/connections", "/connections/signed-in", "/connections/page.js", "/connections/pico.min.css"):
+        etag = world.call("GET", path).headers["etag"]
+        assert world.call("GET", path, headers={"if-none-match": etag}).status == 304
+    world.call("GET", "/connections/nothing.js")
+
+
 def misspelling(world: Watched, installation: str) -> None:
     one = f"{HERE}/{installation}"
     world.as_user("alice", "POST", HERE, {"name": "Team Files", "url": MCP_URL})
@@ -178,6 +185,7 @@ def a_day() -> Watched:
     changing(world)
     burying(world)
     describing(world)
+    opening(world)
     world.as_user("alice", "POST", "/v1/teams/acme/probe", {"url": MCP_URL})
     return world
 

@@ -38,7 +38,7 @@ def with_reason(reason: str) -> Connection:
 def test_a_connection_shows_its_end_and_what_was_granted() -> None:
     wanted = replace(FRESH, requested_scopes=("files", "mail", "calendar"))
     granted = Status("connected", None, NOW, "none", OVER, "known", ("files",), ("mail", "calendar"))
-    assert seen(wanted) == replace(granted, last_success_at=NOW)
+    assert seen(wanted) == replace(granted, last_success_at=NOW, renewable=True)
 
 
 def test_a_token_that_is_over_and_can_be_renewed_is_connected() -> None:

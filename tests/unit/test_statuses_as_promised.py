@@ -222,6 +222,16 @@ CASES = {
     ),
 }
 ALL = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+RENEWABLE = {
+    *("fresh", "over, and renewed at the next use", "failing, and still good", "consent ends soon"),
+    *("failing since before its end", "failing since after its end", "a wrong client secret"),
+    *("two versions rejected", "rejected a quarter of an hour ago"),
+}
+NOTHING_TO_RENEW_IT_WITH = {
+    "over, and nothing to renew it with",
+    "rejected, and nothing to renew it with",
+    "restored",
+}
 
 
 def told(case: Case, member: Member, *, shared: bool, enabled: bool = True) -> Status:
@@ -284,6 +294,35 @@ def test_the_last_success_is_when_the_tokens_were_obtained_that_are_still_held(c
     assert told(case, USER, shared=False).last_success_at == (NOW if held else None)
 
 
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("shared", [False, True], ids=["per_user", "shared"])
+def test_it_can_be_renewed_until_the_provider_has_ended_what_renews_it(name: str, shared: bool) -> None:
+    expected = True if name in RENEWABLE else False if name in NOTHING_TO_RENEW_IT_WITH else None
+    assert told(CASES[name], USER, shared=shared).renewable is expected
+
+
+def test_once_consent_has_ended_nothing_is_renewable_though_the_token_goes_on() -> None:
+    over = replace(CASES["consent has ended"], now=OVER - 1, connection=lasting(OVER - 1))
+    found = told(over, USER, shared=False)
+    assert (found.status, found.reason, found.renewable) == ("connected", "consent_ends_soon", None)
+
+
+def test_a_token_without_end_and_without_a_refresh_token_says_that_nothing_renews_it() -> None:
+    endless = replace(FRESH, tokens=replace(NO_REFRESH, expires_at=None, lifetime=None, endless=True))
+    found = told(replace(CASES["fresh"], connection=endless), USER, shared=False)
+    assert (found.status, found.expiry, found.renewable) == ("connected", "never", False)
+
+
+@ALL
+@pytest.mark.parametrize("shared", [False, True], ids=["per_user", "shared"])
+def test_the_account_is_told_of_tokens_that_count_and_of_nothing_else(case: Case, shared: bool) -> None:
+    connection = replace(case.connection, account="bob@files.example") if case.connection is not None else None
+    found = told(replace(case, connection=connection), USER, shared=shared)
+    assert (found.account == "bob@files.example") == (found.last_success_at is not None)
+    assert found.account in ("bob@files.example", None)
+    assert found.for_callers() == replace(found, account=None)
+
+
 @ALL
 def test_a_look_up_gives_the_same_reason(case: Case) -> None:
     """A forgotten client is found out by the renewal that a look-up begins; what is good until then is handed out."""
@@ -309,6 +348,27 @@ def test_no_status_and_no_reason_is_left_out() -> None:
     assert {case.reason for case in CASES.values()} >= REASONS.keys()
     assert {case.reason for case in CASES.values() if case.status == "auth_required"} >= FAULTS
     assert {case.next for case in CASES.values()} == {*get_args(Next)}
+
+
+# -- the account
+
+
+def test_the_account_stands_in_the_row_and_goes_with_the_tokens() -> None:
+    known = replace(FRESH, account="bob@files.example")
+    assert known.to_item()["account"] == "bob@files.example"
+    assert Connection.from_item(known.to_item()) == known
+    assert "account" not in known.with_nothing_to_give("revoked", NOW, "another grant").to_item()
+
+
+def test_a_row_from_before_there_were_accounts_is_read() -> None:
+    assert "account" not in FRESH.to_item()
+    assert Connection.from_item(FRESH.to_item()).account is None
+
+
+def test_neither_a_connection_nor_its_status_shows_the_account_when_it_is_printed() -> None:
+    known = replace(FRESH, account="bob@files.example")
+    assert "files.example/mcp" in repr(known)
+    assert "bob@" not in repr(known) + repr(told(replace(CASES["fresh"], connection=known), USER, shared=False))
 
 
 # -- who authorized what is shared

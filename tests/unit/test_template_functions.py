@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
+from local.functions import functions_of, local_values
+from local.template import load_template
 from strongroom.aws.queue import is_schedule
+from strongroom.aws.web_page import PATH, SIGNED_IN, open_site
 from strongroom.aws.wiring import wire
 from strongroom.domain.errors import SettingsError
 from tests.requirements import requirement
@@ -26,6 +29,7 @@ WHERE = {
     "RenewFunction": ("functions/refresh", "renew.lambda_handler"),
     "InstallationsFunction": ("functions/installations", "app.lambda_handler"),
     "RevokeFunction": ("functions/revoke", "app.lambda_handler"),
+    "WebFunction": ("functions/web", "app.lambda_handler"),
 }
 
 EVERYWHERE = {"DEPLOYMENT", "TABLE", "PUBLIC_URL"}
@@ -39,7 +43,9 @@ TOLD = {
     "RenewFunction": {"VAULT_KEY", "RENEWAL_QUEUE", "RESCUE_QUEUE", "RESTORED_AT", *DUE},
     "InstallationsFunction": {"VAULT_KEY", "ENDPOINT_ORIGINS", "RESTORED_AT", "CHORE_QUEUE", "SHARDS", *PEOPLE},
     "RevokeFunction": {"VAULT_KEY", "CHORE_QUEUE", "SHARDS"},
+    "WebFunction": {"ISSUER", "SCOPE", "WEB_CLIENT_ID", "SIGN_IN_ORIGINS", "SIGN_IN_PARAMETERS"},
 }
+WITHOUT_TABLE = ("WebFunction",)
 
 FOR_PEOPLE = ("AuthorizeFunction", "CallbackFunction", "TokenFunction", "InstallationsFunction")
 AUDITED = ("TokenFunction", "RenewFunction")
@@ -48,15 +54,24 @@ SETTINGS_NUMBER = "${Settings.VersionNumber}"
 
 
 def _wired(name: str) -> dict[str, Any]:
-    """Give what the function's module asks of `wire`, without starting it."""
+    """Give what the function's module asks of `wire`, without starting it; one that does not ask is given nothing."""
     folder, handler = WHERE[name]
     tree = ast.parse((ROOT / folder / f"{handler.partition('.')[0]}.py").read_text())
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "wire"]
+    if not calls:
+        return {"queues": (), "vault": False}
     asked = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in calls[0].keywords}
     return {"function": ast.literal_eval(calls[0].args[0]), "queues": (), **asked}
 
 
 WIRED = {name: _wired(name) for name in WHERE}
+
+
+def start(name: str, settings: dict[str, str]) -> object:
+    """Start a function as its module does."""
+    if WHERE[name][0] == "functions/web":
+        return open_site(ROOT / "web", settings)
+    return wire(environment=settings, **WIRED[name])
 
 
 def told(given: Template, name: str) -> dict[str, str]:
@@ -84,7 +99,8 @@ def environment_findings(given: Template) -> list[str]:
     wrong = []
     for name in functions(given):
         has = set(environment(given, name))
-        wrong += sorted(f"{name}: {odd}" for odd in has ^ {f"STRONGROOM_{it}" for it in TOLD[name] | EVERYWHERE})
+        needs = TOLD[name] | EVERYWHERE - ({"TABLE"} if name in WITHOUT_TABLE else set())
+        wrong += sorted(f"{name}: {odd}" for odd in has ^ {f"STRONGROOM_{it}" for it in needs})
     return wrong
 
 
@@ -151,7 +167,7 @@ def test_functions_run_on_one_runtime_and_are_called_through_live() -> None:
     assert "Tracing" not in str(template())
 
 
-@pytest.mark.parametrize("name", FOR_PEOPLE)
+@pytest.mark.parametrize("name", [*FOR_PEOPLE, "WebFunction"])
 def test_what_a_person_waits_for_ends_before_api_gateway_gives_up(name: str) -> None:
     assert functions(template())[name]["Timeout"] < API_GATEWAY_ENDS_AFTER - 1
 
@@ -233,17 +249,18 @@ def _plain(code: str) -> str:
 
 @pytest.mark.parametrize("name", list(WHERE))
 def test_a_function_starts_with_what_it_is_told(name: str) -> None:
-    wire(environment=told(template(), name), **WIRED[name])
+    start(name, told(template(), name))
 
 
 @pytest.mark.parametrize("name", list(WHERE))
 def test_a_function_that_is_told_too_little_does_not_start(name: str) -> None:
     spare = {*DUE, "WEB_ORIGINS", "ENDPOINT_ORIGINS", "RESTORED_AT"}
+    spare |= {"WEB_CLIENT_ID", "SIGN_IN_ORIGINS", "SIGN_IN_PARAMETERS"}
     needed = [it for it in told(template(), name) if it.removeprefix("STRONGROOM_") not in spare]
 
     for variable in needed:
         with pytest.raises(SettingsError, match=variable):
-            wire(environment=told(template(), name) | {variable: ""}, **WIRED[name])
+            start(name, told(template(), name) | {variable: ""})
 
 
 @requirement("attack:B5")
@@ -259,6 +276,43 @@ def test_the_development_switch_in_the_template_is_found() -> None:
     variables["STRONGROOM_DEVELOPMENT"] = "loopback"
 
     assert environment_findings(given) == ["AuthorizeFunction: STRONGROOM_DEVELOPMENT"]
+
+
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+PAGES = {
+    "of a host": ({"WebClientUrl": "https://app.example/c"}, "https://app.example/c"),
+    "ours": ({"WebClientUrl": ""}, "https://strongroom.example/connections"),
+    "ours, by default": ({}, "https://strongroom.example/connections"),
+    "ours, under a domain": (
+        {"PublicUrl": "", "DomainName": "own.example", "CertificateArn": CERTIFICATE},
+        "https://own.example/connections",
+    ),
+}
+
+
+@pytest.mark.parametrize(("parameters", "page"), PAGES.values(), ids=PAGES.keys())
+def test_people_are_sent_to_the_hosts_page_or_else_to_ours(parameters: dict[str, str], page: str) -> None:
+    usual = {"Issuer": "https://sign-in.example", "WebOrigins": "", "PublicUrl": "https://strongroom.example"}
+    read = load_template(ROOT / "template.yaml", {**usual, **parameters})
+    values = local_values(read, "http://127.0.0.1:8401", {"VaultKey": "arn:aws:kms:::key/1"})
+    told_to = {
+        one.logical_id: one.environment["STRONGROOM_WEB_CLIENT_URL"]
+        for one in functions_of(read, values)
+        if "STRONGROOM_WEB_CLIENT_URL" in one.environment
+    }
+
+    assert told_to == dict.fromkeys(FOR_PEOPLE, page)
+
+
+def test_the_page_is_registered_where_it_is_served() -> None:
+    outputs = template()["Outputs"]
+    paths = {name: outputs[name]["Value"]["Fn::Sub"][0].removeprefix("${Public}") for name in OF_THE_PAGE}
+
+    assert paths == OF_THE_PAGE
+    assert f"{PATH}/{SIGNED_IN}" == OF_THE_PAGE["SignedInUrl"]
+
+
+OF_THE_PAGE = {"ConnectionsUrl": "/connections", "SignedInUrl": "/connections/signed-in"}
 
 
 def test_a_change_of_any_setting_publishes_a_version_of_every_function() -> None:
@@ -318,7 +372,7 @@ def test_direct_invocation_has_an_alias_of_its_own_and_is_off() -> None:
     assert given["Outputs"]["DirectAliasArn"]["Value"] == {"Ref": "DirectAlias"}
 
 
-def test_snapshots_are_off_and_only_for_what_people_wait_for() -> None:
+def test_snapshots_are_off_and_only_for_what_people_wait_for_and_what_loads_an_sdk() -> None:
     given = template()
     have = {name for name, it in functions(given).items() if "SnapStart" in it}
 

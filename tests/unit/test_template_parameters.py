@@ -22,7 +22,10 @@ BAD = {
     "PublicUrl": ["http://a.example", "https://a.example/", "https://a.example/x", "https://A.example", "a.example"],
     "DomainName": ["https://a.example", "A.example", "a", "-a.example", "a.example."],
     "CertificateArn": ["certificate/1", "arn:aws:iam::123456789012:server-certificate/x"],
-    "WebClientUrl": ["http://a.example/", "https://a.example/?x", "https://a.example/#x", ""],
+    "WebClientUrl": ["http://a.example/", "https://a.example/?x", "https://a.example/#x"],
+    "WebClientId": ["a b", "a\n", "ä", "a" * 256],
+    "SignInOrigins": ["*", "http://a.example", "https://a.example/", "https://a.example; script-src *"],
+    "SignInParameters": ["audience", "=a", "a=", "a=b,", "a=b, c=d", "a=b c", "a b=c", "a=ä"],
     "EndpointOrigins": [
         "https://id.example",
         "https://id.example=oauth.example",
@@ -43,7 +46,10 @@ GOOD = {
     "PublicUrl": ["", "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com", "https://a.example:8443"],
     "DomainName": ["", "strongroom.example.com"],
     "CertificateArn": ["", "arn:aws:acm:eu-west-1:123456789012:certificate/0f8fad5b-d9cb-469f-a165-70867728950e"],
-    "WebClientUrl": ["https://app.example.com", "https://app.example.com/connections"],
+    "WebClientUrl": ["", "https://app.example.com", "https://app.example.com/connections"],
+    "WebClientId": ["", "strongroom-web", "0f8fad5b-d9cb-469f-a165-70867728950e", 'odd"client'],
+    "SignInOrigins": ["", "https://login.example.com", "https://a.auth.eu-west-1.amazoncognito.com,https://b.example"],
+    "SignInParameters": ["", "audience=https://strongroom.example.com/", "audience=a-b_c.d,connection=x=y"],
     "EndpointOrigins": [
         "",
         "https://id.example=https://oauth.example",
@@ -99,11 +105,7 @@ def test_a_right_value_is_taken(name: str, value: str) -> None:
 
 
 def test_only_what_nobody_can_guess_has_no_default() -> None:
-    assert {name for name, rule in parameters().items() if "Default" not in rule} == {
-        "Issuer",
-        "WebClientUrl",
-        "WebOrigins",
-    }
+    assert {name for name, rule in parameters().items() if "Default" not in rule} == {"Issuer"}
 
 
 def test_every_parameter_is_shown_to_who_deploys_by_hand() -> None:
@@ -126,6 +128,13 @@ def test_a_domain_and_its_certificate_belong_together_and_replace_the_public_url
     assert [it["Assert"] for it in rules["CertificateNeedsDomain"]["Assertions"]] == [
         {"Fn::Not": [empty["DomainName"]]}
     ]
+
+
+def test_browsers_are_sent_to_a_page_that_is_there() -> None:
+    rule = template()["Rules"]["OwnPageNeedsClient"]
+
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "WebClientUrl"}, ""]}
+    assert [it["Assert"] for it in rule["Assertions"]] == [{"Fn::Not": [{"Fn::Equals": [{"Ref": "WebClientId"}, ""]}]}]
 
 
 def test_the_production_environment_gives_values_that_the_template_takes() -> None:

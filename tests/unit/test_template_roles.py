@@ -27,6 +27,7 @@ class May:
 
     logs: str
     rows: bool = True
+    due: bool = False
     seal: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
     send: tuple[str, ...] = ()
@@ -37,7 +38,8 @@ class May:
         table = {(f"dynamodb:{action}", "Table.Arn") for action in ROWS} | {("dynamodb:Query", LISTS)}
         return (
             {(f"logs:{action}", f"{self.logs}.Arn") for action in ("CreateLogStream", "PutLogEvents")}
-            | (table if self.rows else {("dynamodb:Query", DUE)})
+            | (table if self.rows else set())
+            | ({("dynamodb:Query", DUE)} if self.due else set())
             | {("kms:GenerateDataKey", purpose) for purpose in self.seal}
             | {("kms:Decrypt", purpose) for purpose in (*self.seal, *self.open)}
             | {("sqs:SendMessage", f"{queue}.Arn") for queue in self.send}
@@ -62,7 +64,11 @@ ALLOWED = {
         send=("RenewalQueue", "RescueQueue", "ChoreQueue"),
     ),
     "SweepFunction": May(
-        "SweepLogGroup", rows=False, send=("SweepQueue", "RenewalQueue", "ChoreQueue"), consume=("SweepQueue",)
+        "SweepLogGroup",
+        rows=False,
+        due=True,
+        send=("SweepQueue", "RenewalQueue", "ChoreQueue"),
+        consume=("SweepQueue",),
     ),
     "RenewFunction": May(
         "AuditLogGroup",
@@ -76,6 +82,7 @@ ALLOWED = {
     "RevokeFunction": May(
         "RevokeLogGroup", open=("connection", "installation"), send=("ChoreQueue",), consume=("ChoreQueue",)
     ),
+    "WebFunction": May("WebLogGroup", rows=False),
 }
 
 VAULT_KEY = {"Fn::If": ["MakesVaultKey", {"Fn::GetAtt": ["VaultKey", "Arn"]}, {"Ref": "VaultKeyArn"}]}

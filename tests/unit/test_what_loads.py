@@ -150,6 +150,33 @@ def test_a_look_up_loads_how_reports_are_taken_only_where_one_is_made(of_a_look_
     assert of_direct_look_ups(rejected={"version": f"{'a' * 20}.1", "status": 401}) >= REPORTING
 
 
+OPENING = """
+import sys
+from functions.web import app
+
+class Context:
+    aws_request_id = "request-1"
+    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:strongroom:live"
+
+event = {"version": "2.0", "routeKey": "GET /connections", "rawQueryString": "", "headers": {"accept-encoding": "gzip"}}
+assert app.lambda_handler(event, Context())["statusCode"] == 200
+print(*sys.modules)
+"""
+SDKS = {"botocore", "cryptography", "urllib3", "jmespath"}
+
+
+def test_the_page_is_served_without_any_package_but_our_own() -> None:
+    modules = loaded(OPENING)
+    assert "strongroom.aws.web_page" in modules
+    assert heavy(modules) == set()
+    assert not SDKS & {module.partition(".")[0] for module in modules}
+    assert not {module for module in modules if module.startswith("strongroom.flows.")}
+
+
+def test_control_the_packages_that_the_page_does_not_load_are_seen_where_they_are(of_a_look_up: set[str]) -> None:
+    assert {"botocore", "cryptography", "urllib3"} <= {module.partition(".")[0] for module in of_a_look_up}
+
+
 def test_control_a_function_with_bodies_to_validate_loads_the_validator() -> None:
     modules = loaded("import sys\nfrom functions.installations import app\nprint(*sys.modules)")
     assert {"pydantic", "pydantic_core"} <= heavy(modules)

@@ -48,6 +48,8 @@ ROUTE_NAMES = {
     "revoke": ("DELETE", "/v1/teams/{team}/installations/{installation}/connection"),
     "callback": ("GET", "/oauth/callback/{provider_key}"),
     "describe": ("GET", "/oauth/clients/{provider_key}"),
+    "page": ("GET", "/connections"),
+    "file": ("GET", "/connections/{file}"),
     "token": ("POST", "/v1/satellite/teams/{team}/installations/{installation}/token"),
     "rejected": ("POST", "/v1/satellite/teams/{team}/installations/{installation}/rejected"),
     "members": ("PUT", "/v1/host/teams/{team}/members"),
@@ -63,7 +65,8 @@ OF_PEOPLE = (
     *("list", "install", "see", "timeline", "records", "counts"),
     *("probe", "authorize", "show", "complete", "revoke"),
 )
-OF_EVERYBODY = ("callback", "describe")
+OF_THE_PAGE = ("page", "file")
+OF_EVERYBODY = ("callback", "describe", *OF_THE_PAGE)
 RELEASING = ("token", "rejected")
 OF_SATELLITES = (*RELEASING, "listed")
 OF_HOSTS = ("members", "satellites", "roll", "audit", "everybody", "bury")
@@ -155,6 +158,8 @@ class Stage:
             Door("revoke", f"{acme}/connection", jwt("bob"), {}),
             Door("callback", self.answer.path, None, query=self.answer.query),
             Door("describe", self.document, None),
+            Door("page", "/connections", None),
+            Door("file", "/connections/page.js", None),
             Door("token", f"{satellite}/token", {"iam": iam(GATEWAY)}, {"user": "bob"}),
             Door("rejected", f"{satellite}/rejected", {"iam": iam(GATEWAY)}, report),
             Door(

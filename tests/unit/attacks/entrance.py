@@ -36,6 +36,7 @@ from local.payload import Request
 from local.plan import ROOT
 from local.signing import signed_headers
 from local.template import load_template
+from tests import page
 from tests.world import ISSUER, Answered, Context, World
 
 ORIGIN = "http://127.0.0.1:8400"
@@ -45,6 +46,7 @@ FUNCTIONS: Mapping[str, ModuleType] = {
     "CallbackFunction": callback,
     "InstallationsFunction": installations,
     "TokenFunction": token,
+    "WebFunction": page,
 }
 RIVALS_KEYS = Caller(
     "rivals-gateway", "AKIDSTRONGROOMRIVAL1", "rivals-gateway-secret", "AROALOCALRIVALS00001", "gateway"

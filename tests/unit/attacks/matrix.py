@@ -204,6 +204,8 @@ ROWS = (
         query=lambda scene: scene.answer.query,
     ),
     Row("GET /oauth/clients/{provider_key}", "everybody", ids=lambda scene: {"provider_key": scene.document}),
+    Row("GET /connections", "everybody"),
+    Row("GET /connections/{file}", "everybody", ids=lambda _: {"file": "page.js"}),
     Row(f"POST {SATELLITES}/token", "satellites of the team", {"user": "bob"}),
     Row(
         f"POST {SATELLITES}/rejected",

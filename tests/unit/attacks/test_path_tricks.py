@@ -24,6 +24,8 @@ WITH_IDS = [
     for part in row.route.split("/")
     if part.startswith("{")
 ]
+# What looks for no row by the part of its path, or not by that alone.
+WITHOUT_ROWS = ("GET /oauth/callback/", "GET /connections/")
 OURS, THEIRS = "OURS", "THEIRS"
 TRICKS = {
     "up, encoded": "OURS%2F..%2FTHEIRS",
@@ -140,7 +142,7 @@ def test_whichever_way_api_gateway_hands_the_part_over_it_is_refused_before_any_
 
 
 @requirement("attack:D4")
-@pytest.mark.parametrize(("row", "part"), [one for one in WITH_IDS if "callback" not in str(one.id)])
+@pytest.mark.parametrize(("row", "part"), [one for one in WITH_IDS if not str(one.id).startswith(WITHOUT_ROWS)])
 def test_control_without_the_grammar_a_trick_reaches_the_table(row: Row, part: str) -> None:
     scene = Scene()
     before = reads(scene)

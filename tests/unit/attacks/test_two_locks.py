@@ -110,7 +110,7 @@ def resources(policy: Policy) -> list[str]:
 @pytest.mark.parametrize("of", ["acme", "acme-2", "acme2", "rivals", "x-acme", "a"])
 def test_a_documented_policy_allows_the_routes_of_its_kind_and_its_team_alone(row: Row, kind: str, of: str) -> None:
     method, _, pattern = row.route.partition(" ")
-    path = pattern.format(team=of, installation="i" * 20, authorization="a" * 43, provider_key="k" * 32)
+    path = pattern.format(team=of, installation="i" * 20, authorization="a" * 43, provider_key="k" * 32, file="a.js")
     wanted = row in OF_ROLES and kind == kind_for(row) and of == "acme"
     assert allows(documented(kind), invoke_arn(method, path)) == wanted
 

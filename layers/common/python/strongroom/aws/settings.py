@@ -32,11 +32,15 @@ class Settings:
             raise SettingsError(f"{PREFIX}{name} is not set: set it to {_MEANINGS.get(name, 'a value')}.")
         return value
 
+    def optional(self, name: str) -> str:
+        """Give the empty text if it is not set."""
+        return self.environment.get(PREFIX + name, "").strip()
+
     def number(self, name: str, usual: int, most: int = LONGEST_TIME) -> int:
         """Raises: SettingsError: if it is not a whole number from 1 to `most`."""
         text = self.environment.get(PREFIX + name, "").strip() or str(usual)
         if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= most:
-            raise _wrong(name, text, f"a whole number from 1 to {most}")
+            raise wrong(name, text, f"a whole number from 1 to {most}")
         return int(text)
 
     def moment(self, name: str) -> int:
@@ -47,7 +51,7 @@ class Settings:
         """
         text = self.environment.get(PREFIX + name, "").strip() or "0"
         if not _MOMENT.fullmatch(text):
-            raise _wrong(name, text, "a time in whole seconds since 1970, as `date +%s` prints it, or 0 for never")
+            raise wrong(name, text, "a time in whole seconds since 1970, as `date +%s` prints it, or 0 for never")
         return int(text)
 
     def queue(self, name: str) -> str:
@@ -60,12 +64,16 @@ class Settings:
         text = self.text(setting)
         url = web_url(text, loopback=True)
         if url is None or url.query is not None or len(url.segments) != 2 or not _QUEUE.fullmatch(url.segments[1]):
-            raise _wrong(setting, text, "the URL of a queue, which ends with the account and the queue's name")
+            raise wrong(setting, text, "the URL of a queue, which ends with the account and the queue's name")
         return text
 
     @property
     def deployment(self) -> str:
         return self.text("DEPLOYMENT")
+
+    @property
+    def public_url(self) -> str:
+        return _origin("PUBLIC_URL", self.text("PUBLIC_URL"), self.development)
 
     @property
     def issuer(self) -> str:
@@ -76,7 +84,7 @@ class Settings:
         """Whether http to loopback is permitted: on a developer's machine, and never with a public URL elsewhere."""
         value = self.environment.get(f"{PREFIX}DEVELOPMENT", "").strip()
         if value and value != LOOPBACK:
-            raise _wrong("DEVELOPMENT", value, f"{LOOPBACK!r} or remove it")
+            raise wrong("DEVELOPMENT", value, f"{LOOPBACK!r} or remove it")
         if value and not _is_loopback(self.environment.get(f"{PREFIX}PUBLIC_URL", "")):
             raise SettingsError(f"{PREFIX}DEVELOPMENT goes with a {PREFIX}PUBLIC_URL on loopback only: remove it.")
         return bool(value)
@@ -91,7 +99,7 @@ class Settings:
         return replace(
             self.background_policy(),
             web_client_url=_page("WEB_CLIENT_URL", self.text("WEB_CLIENT_URL"), loopback),
-            web_origins=self._origins(loopback),
+            web_origins=self.origins("WEB_ORIGINS"),
             endpoint_origins=tuple(self._pairs(loopback)),
             conformance_client=self._conformance_client(loopback),
         )
@@ -105,7 +113,7 @@ class Settings:
         loopback = self.development
         usual = Policy(public_url="", web_client_url="")
         return Policy(
-            public_url=_origin("PUBLIC_URL", self.text("PUBLIC_URL"), loopback),
+            public_url=self.public_url,
             web_client_url="",
             renew_ahead=self.number("RENEW_AHEAD", usual.renew_ahead),
             short_lived=self.number("SHORT_LIVED", usual.short_lived),
@@ -116,9 +124,14 @@ class Settings:
             loopback=loopback,
         )
 
-    def _origins(self, loopback: bool) -> tuple[str, ...]:
-        listed = self.environment.get(f"{PREFIX}WEB_ORIGINS", "").split(",")
-        return tuple(_origin("WEB_ORIGINS", text.strip(), loopback) for text in listed if text.strip())
+    def origins(self, name: str) -> tuple[str, ...]:
+        """Give a list of exact origins, which may be empty.
+
+        Raises:
+            SettingsError: If one of them is none.
+        """
+        listed, loopback = self.optional(name).split(","), self.development
+        return tuple(_origin(name, text.strip(), loopback) for text in listed if text.strip())
 
     def _conformance_client(self, loopback: bool) -> str | None:
         """Where the conformance suite expects our client metadata document: an exception of its run, and of nothing else."""
@@ -132,7 +145,7 @@ class Settings:
         for pair in self.environment.get(PREFIX + name, "").split(","):
             issuer, equals, endpoint = (part.strip() for part in pair.partition("="))
             if pair.strip() and not equals:
-                raise _wrong(name, pair, "pairs of origins, such as https://id.example.com=https://oauth.example.com")
+                raise wrong(name, pair, "pairs of origins, such as https://id.example.com=https://oauth.example.com")
             if pair.strip():
                 yield _origin(name, issuer, loopback), _origin(name, endpoint, loopback)
 
@@ -144,6 +157,7 @@ _MEANINGS = {
     "PUBLIC_URL": "the https origin under which people and providers reach this API, without a path",
     "WEB_CLIENT_URL": "the https URL of the page that finishes authorizations",
     "ISSUER": "the issuer of the sign-in service",
+    "SCOPE": "the scope that an access token for this API carries",
     "SWEEP_QUEUE": "the URL of the sweep queue",
     "RENEWAL_QUEUE": "the URL of the renewal queue",
     "RESCUE_QUEUE": "the URL of the rescue queue",
@@ -154,20 +168,20 @@ _MEANINGS = {
 def _origin(name: str, text: str, loopback: bool) -> str:
     """Take an origin in the one spelling that browsers use, since it is compared letter by letter."""
     if _url(name, text, loopback).origin != text:
-        raise _wrong(name, text, "an origin in lower case and no more, such as https://strongroom.example.com")
+        raise wrong(name, text, "an origin in lower case and no more, such as https://strongroom.example.com")
     return text
 
 
 def _page(name: str, text: str, loopback: bool) -> str:
     if _url(name, text, loopback).query is not None:
-        raise _wrong(name, text, "a URL without a query and a fragment")
+        raise wrong(name, text, "a URL without a query and a fragment")
     return text
 
 
 def _url(name: str, text: str, loopback: bool) -> WebUrl:
     url = web_url(text, loopback=loopback)
     if url is None:
-        raise _wrong(name, text, "an https URL, such as https://strongroom.example.com")
+        raise wrong(name, text, "an https URL, such as https://strongroom.example.com")
     return url
 
 
@@ -176,5 +190,6 @@ def _is_loopback(text: str) -> bool:
     return url is not None and url.host in LOOPBACK_HOSTS
 
 
-def _wrong(name: str, text: str, wanted: str) -> SettingsError:
+def wrong(name: str, text: str, wanted: str) -> SettingsError:
+    """Say of a setting what it is and what it should be. A long value is cut off."""
     return SettingsError(f"{PREFIX}{name} is {text[:80]!r}: set it to {wanted}.")

@@ -1,0 +1,66 @@
+// Who changed what in the team, newest first.
+
+import { actions, opened, row, table } from "./admin-form.js";
+import { factsInWords } from "./admin-words.js";
+import { button, element, linkTo, replace } from "./strongroom-dom.js";
+import { inLocalTime, timeAt } from "./strongroom-words.js";
+
+const HEADS = ["When", "What", "By", "About", "Server", "More"];
+
+// `installations` are those of the list, for their names.
+export function recordsPanel(strongroom, team, installations) {
+  const place = element("div");
+  const panel = element(
+    "details",
+    { class: "strongroom-records" },
+    element("summary", {}, "Who changed what in the team"),
+    place,
+  );
+  const names = new Map(installations.map(({ installation, name }) => [installation, name]));
+  const show = () => opened(panel, place, () => open({ strongroom, team, names, place }));
+  panel.addEventListener("toggle", () => (panel.open ? show() : replace(place)));
+  return element("section", {}, element("h3", {}, "Records"), panel);
+}
+
+async function open(desk) {
+  replace(desk.place, element("p", { "aria-busy": "true" }, "Reading the records…"));
+  const [first, { installations }] = await Promise.all([
+    desk.strongroom.records(desk.team),
+    desk.strongroom.list(desk.team),
+  ]);
+  for (const { installation, name } of installations) desk.names.set(installation, name);
+  const { node, body } = table("Records of the team", HEADS, []);
+  const older = button("Older", () => more(desk, body, older), { class: "secondary" });
+  replace(desk.place, node, actions(older));
+  add(desk, body, older, first);
+}
+
+// Focus goes to the first of the rows that have come: the button is below them, or gone.
+async function more(desk, body, older) {
+  const page = await desk.strongroom.records(desk.team, older.dataset.next);
+  const first = add(desk, body, older, page);
+  first?.focus();
+}
+
+function add(desk, body, older, { records, next }) {
+  learnNames(desk.names, records);
+  const made = records.map((one) => recordRow(one, desk.names));
+  body.append(...made);
+  older.hidden = !next;
+  if (next) older.dataset.next = next;
+  made[0]?.setAttribute("tabindex", "-1");
+  return made[0];
+}
+
+// What is uninstalled is in no list any more, but the records still say its name.
+function learnNames(names, records) {
+  for (const { installation, facts } of records) {
+    if (installation && facts.name && !names.has(installation)) names.set(installation, facts.name);
+  }
+}
+
+function recordRow({ at, text, by, user, installation, facts, link }, names) {
+  const what = link ? [...inLocalTime(text), " ", linkTo(link, "Do it there")] : inLocalTime(text);
+  const server = installation ? (names.get(installation) ?? `not there any more (${installation})`) : "";
+  return row(timeAt(at), what, by ?? "", user ?? "", server, factsInWords(facts));
+}

@@ -1,0 +1,283 @@
+// The Connections page: who is signed in, what has just arrived, and then the list. Opening it starts nothing.
+import { SignIn, SignInRefused } from "./signin.js";
+import { SignedOut, Strongroom } from "./strongroom-api.js";
+import { begunHere, dropArrival, finish, forgetOld, takeArrival } from "./strongroom-connect.js";
+import "./strongroom-connections.js";
+import { button, element, field, replace, tell } from "./strongroom-dom.js";
+import { finishQuestion, finishSentence, problemOf } from "./strongroom-words.js";
+
+const PAGE = "/connections";
+const SIGNED_IN = "/connections/signed-in";
+const TITLE = document.title;
+const TEAM = "strongroom.team";
+const TEAM_NAME = "[a-z0-9][a-z0-9\\-]{0,62}";
+
+let arrival = takeArrival();
+const settings = JSON.parse(document.querySelector('meta[name="strongroom"]').content);
+const signIn = new SignIn({ ...settings, redirect_uri: settings.origin + SIGNED_IN });
+const strongroom = new Strongroom({ origin: settings.origin, token: async () => signIn.token });
+const at = (id) => document.getElementById(id);
+
+let shown = { team: null, installation: null };
+let list = null;
+let latest = null; // what the list has last told
+
+// -- Saying things: one region that is read out
+
+function say(sentence, kind = "note") {
+  replace(at("said"), sentence ? element("p", { class: `said ${kind}` }, sentence) : null);
+}
+
+function problem(detail) {
+  if (detail instanceof SignedOut) return signedOut();
+  say(detail instanceof SignInRefused ? detail.message : problemOf(detail), "trouble");
+}
+
+document.addEventListener("strongroom-problem", (event) => problem(event.detail));
+document.addEventListener("strongroom-signed-out", signedOut);
+
+function signedOut() {
+  signIn.forget();
+  showWho(null);
+  say("Your sign-in has ended. Sign in again to go on; nothing is lost.");
+  askToSignIn();
+}
+
+// -- Who is signed in
+
+function showWho(user) {
+  const name = element("strong", {}, "Strongroom");
+  const who = user ? element("span", { id: "user" }, `Signed in as ${user}`) : null;
+  const change = user
+    ? button("Use another account", () => signIn.begin(shown, { asSomebodyElse: true }), { class: "outline secondary" })
+    : null;
+  replace(at("who"), element("nav", { "aria-label": "Account" }, name, element("div", { class: "who" }, who, change)));
+}
+
+function askToSignIn() {
+  const purpose = arrival ? "finish connecting" : shown.installation ? "see what to connect" : "see your connections";
+  const signInButton = button("Sign in", () => signIn.begin(shown));
+  replace(at("question"), element("p", {}, `Sign in to ${purpose}.`), signInButton);
+  signInButton.focus();
+}
+
+// Take the question away. If it held focus, that goes to the top, and not nowhere.
+function unask() {
+  const held = at("question").contains(document.activeElement);
+  replace(at("question"));
+  if (held) at("title").focus();
+}
+
+// -- What is shown: a team, or one installation of it
+
+function readAddress() {
+  const query = new URLSearchParams(location.search);
+  const team = query.get("team") ?? localStorage.getItem(TEAM);
+  shown = { team: isTeam(team) ? team : null, installation: query.get("installation") };
+}
+
+function isTeam(text) {
+  return new RegExp(`^${TEAM_NAME}$`).test(text ?? "");
+}
+
+function show(place) {
+  shown = place;
+  const query = new URLSearchParams(Object.entries(shown).filter(([, value]) => value));
+  history.replaceState(null, "", query.size ? `${PAGE}?${query}` : PAGE);
+}
+
+function askForTeam() {
+  const name = element("input", {
+    name: "team",
+    required: true,
+    pattern: TEAM_NAME,
+    value: shown.team ?? "",
+    autocomplete: "off",
+    autocapitalize: "none",
+    spellcheck: "false",
+  });
+  const form = element(
+    "form",
+    {
+      class: "team",
+      onsubmit: (event) => {
+        event.preventDefault();
+        show({ team: name.value, installation: null });
+        showList();
+        at("title").focus();
+      },
+    },
+    field("Team", name, "As your product calls it: small letters, digits and hyphens."),
+    element("button", { type: "submit", class: shown.team ? "outline" : null }, "Show"),
+  );
+  if (!shown.team) return form;
+  return element("details", { class: "team" }, element("summary", {}, "Another team"), form);
+}
+
+function showList() {
+  replace(at("admin"));
+  if (!shown.team) return replace(at("list"), askForTeam());
+  const { team, installation } = shown;
+  list = element("strongroom-connections", { api: settings.origin, team, installation });
+  list.token = async () => signIn.token;
+  list.manage = manage;
+  list.addEventListener("strongroom-listed", ({ detail }) => listed((latest = detail)));
+  list.addEventListener("strongroom-all", showAll);
+  replace(at("list"), list, askForTeam());
+}
+
+function showAll() {
+  show({ team: shown.team, installation: null });
+  listed(latest);
+}
+
+function listed({ role, installations }) {
+  localStorage.setItem(TEAM, shown.team);
+  if (role !== "team_admin" || shown.installation) return replace(at("admin"));
+  if (at("admin").dataset.team === shown.team && at("admin").childElementCount) return;
+  at("admin").dataset.team = shown.team;
+  replace(at("admin"), element("h2", {}, `For admins of team ${shown.team}`), administer(installations));
+}
+
+// What only admins use is loaded for admins alone.
+function administer(installations) {
+  const here = { installed: () => list.refresh(), follow: (authorization) => list.follow(authorization) };
+  return later(async () => {
+    const [{ installForm }, { recordsPanel }] = await Promise.all([
+      import("./admin-install.js"),
+      import("./admin-records.js"),
+    ]);
+    return [installForm(strongroom, shown.team, here), recordsPanel(strongroom, shown.team, installations)];
+  });
+}
+
+function manage(installation, context) {
+  return later(async () => (await import("./admin-manage.js")).managePanel(installation, context));
+}
+
+function later(made) {
+  const place = element("div");
+  made().then(
+    (nodes) => replace(place, nodes),
+    (failed) => tell(document, failed),
+  );
+  return place;
+}
+
+// -- What has come back from a provider
+
+// Whether this is a window that was opened for consenting, be it from a page of somebody else.
+function isOwnWindow() {
+  return begunHere(arrival.id)?.way === "popup" || !window.toolbar.visible;
+}
+
+async function finishArrival() {
+  const inWindow = isOwnWindow();
+  try {
+    const done = await finish(strongroom, arrival, { ask });
+    if (done.state === "someone_else") return askForTheOther(done);
+    arrival = null;
+    if (done.facts) show({ team: done.facts.team, installation: inWindow ? done.facts.installation : null });
+    said(done, inWindow);
+    return !inWindow;
+  } catch (failed) {
+    if (failed instanceof SignedOut) throw failed;
+    problem(failed);
+    replace(at("question"), button("Try again", go));
+    return false;
+  }
+}
+
+function said(done, inWindow) {
+  unask();
+  const { sentence, kind } = finishSentence(done);
+  say(sentence, kind);
+  document.title = inWindow ? sentence : TITLE;
+  if (!inWindow) return;
+  const close = button("Close this window", () => window.close());
+  replace(at("question"), element("p", {}, "Go on in the window that you came from."), close);
+  close.focus();
+  if (done.state === "completed") window.close(); // not every browser lets a page do so: then the words above stay
+}
+
+function askForTheOther(done) {
+  const { user } = done;
+  say(finishSentence(done).sentence);
+  replace(
+    at("question"),
+    button(`Sign in as ${user}`, () => signIn.begin(shown, { asSomebodyElse: true })),
+    button("Do not connect", forgetArrival, { class: "secondary" }),
+  );
+  return false;
+}
+
+function forgetArrival() {
+  dropArrival();
+  arrival = null;
+  unask();
+  say("Nothing was connected.");
+  showList();
+}
+
+function ask(question) {
+  const { title, text, yes, no } = finishQuestion(question);
+  return new Promise((decide) => {
+    document.title = title;
+    const heading = element("h2", { tabindex: "-1" }, title);
+    const choose = (answer) => () => {
+      unask();
+      decide(answer);
+    };
+    replace(
+      at("question"),
+      element(
+        "article",
+        { class: "question" },
+        heading,
+        ...text.map((line) => element("p", {}, line)),
+        element(
+          "footer",
+          {},
+          element("button", { type: "button", onclick: choose(true) }, yes),
+          element("button", { type: "button", class: "secondary", onclick: choose(false) }, no),
+        ),
+      ),
+    );
+    heading.focus();
+  });
+}
+
+// -- Start
+
+async function start() {
+  if (location.origin !== settings.origin) return elsewhere();
+  forgetOld();
+  readAddress();
+  showWho(null);
+  if (location.pathname === SIGNED_IN) await comeBack();
+  const expected = signIn.wasSignedIn || (arrival && (begunHere(arrival.id) || isOwnWindow()));
+  if (!signIn.token && expected) return signIn.begin(shown);
+  if (!signIn.token) return askToSignIn();
+  return go();
+}
+
+async function go() {
+  showWho(await strongroom.user());
+  unask();
+  if (!arrival || (await finishArrival())) showList();
+}
+
+async function comeBack() {
+  const answered = new URLSearchParams(location.search);
+  history.replaceState(null, "", PAGE);
+  show(await signIn.finish(answered));
+}
+
+function elsewhere() {
+  say(`This page lives at another address: ${settings.origin}${PAGE}.`);
+}
+
+start().catch((failed) => {
+  problem(failed);
+  if (!signIn.token) askToSignIn();
+});

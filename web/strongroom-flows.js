@@ -1,0 +1,103 @@
+// What a person does with one installation, and what is said of it: connect, wait for what comes of it, revoke.
+import { SignedOut } from "./strongroom-api.js";
+import { closedWords } from "./strongroom-card.js";
+import { begin, offered } from "./strongroom-connect.js";
+import { confirmed } from "./strongroom-dom.js";
+import { GONE, NOT_BEGUN, REVOKED, outcomeOf, problemOf, revokeQuestion } from "./strongroom-words.js";
+
+export class Flows {
+  #cards;
+  #list;
+
+  // `list`: what the flows need of the list: `{strongroom, team, find, refresh, notice, readOut, complain}`.
+  constructor(cards, list) {
+    this.#cards = cards;
+    this.#list = list;
+  }
+
+  // Inside the click, so that a window may be opened.
+  async connect(installation) {
+    const id = installation.installation;
+    const shown = offered(installation);
+    const agree = (begun) => this.#agree(id, begun, shown);
+    const begun = begin(this.#list.strongroom, { team: this.#list.team, installation: id, shown, agree });
+    this.#cards.under(id, { kind: "beginning" });
+    try {
+      const authorization = await begun;
+      if (authorization) return await this.follow(authorization);
+      this.#cards.under(id, null);
+      this.#list.notice(id, { sentence: NOT_BEGUN, kind: "note" });
+    } catch (problem) {
+      await this.#notBegun(id, problem);
+    }
+    this.#cards.focusIfHere(id, "heading");
+  }
+
+  async #notBegun(id, problem) {
+    this.#cards.under(id, null);
+    if (problem instanceof SignedOut) return this.#list.complain(problem);
+    await this.#list.refresh();
+    this.#list.notice(id, { sentence: this.#list.find(id) ? problemOf(problem) : GONE, kind: "trouble" });
+  }
+
+  // The yes has to be a click, and what it opens is opened inside of it.
+  #agree(id, begun, shown) {
+    return new Promise((decide) => {
+      const answer = (agreed) => {
+        decide(agreed);
+        if (agreed) this.#cards.under(id, { kind: "beginning" });
+      };
+      this.#cards.under(id, { kind: "agreeing", begun, shown, answer });
+      this.#list.readOut(`Before you go on to ${begun.provider_host}: read where it leads.`);
+    });
+  }
+
+  // Show that an authorization is under way, until it has ended.
+  async follow(authorization) {
+    const id = authorization.installation;
+    this.#cards.under(id, { kind: "waiting", authorization, open: true });
+    this.#list.readOut(`Go on in the window of ${authorization.facts.provider_host}.`);
+    try {
+      const outcome = await authorization.settled({ onWindow: (open) => this.#windowSeen(authorization, open) });
+      await this.#settled(authorization, outcome);
+    } catch (problem) {
+      this.#ended(authorization);
+      this.#list.complain(problem, id);
+    }
+  }
+
+  #windowSeen(authorization, open) {
+    const id = authorization.installation;
+    if (this.#cards.activity(id)?.authorization !== authorization) return;
+    this.#cards.under(id, { kind: "waiting", authorization, open });
+    if (!open) this.#list.readOut(closedWords(authorization.facts.provider_host));
+  }
+
+  #ended(authorization) {
+    const id = authorization.installation;
+    if (this.#cards.activity(id)?.authorization === authorization) this.#cards.under(id, null);
+  }
+
+  async #settled(authorization, outcome) {
+    const id = authorization.installation;
+    await this.#list.refresh();
+    this.#ended(authorization);
+    this.#list.notice(id, outcomeOf(outcome, this.#list.find(id)?.connection ?? null));
+    this.#cards.focusIfHere(id, "heading");
+  }
+
+  async revoke(installation) {
+    const id = installation.installation;
+    const { strongroom, team } = this.#list;
+    if (!(await confirmed(revokeQuestion(installation, team)))) return;
+    try {
+      await strongroom.revoke(team, id);
+    } catch (problem) {
+      await this.#list.refresh();
+      return this.#list.complain(problem, id);
+    }
+    await this.#list.refresh();
+    this.#list.notice(id, { sentence: REVOKED, kind: "done" });
+    this.#cards.focus(id, "heading");
+  }
+}

@@ -1,0 +1,68 @@
+// Why am I disconnected: what happened to one connection, and what happens next, in the API's own sentences.
+import { attempt, button, element, linkTo, replace } from "./strongroom-dom.js";
+import { inLocalTime, problemOf, standingOf, timeAt } from "./strongroom-words.js";
+import { SignedOut } from "./strongroom-api.js";
+
+const QUESTIONS = {
+  expired: "Why is it expired?",
+  reconnect: "Why am I disconnected?",
+  admin: "Why is it not connected?",
+};
+const HAPPENED = "What has happened";
+
+// A `<details>` that asks each time it is opened.
+export function timeline(strongroom, team, installation) {
+  const { name } = installation;
+  const place = element("div", { class: "strongroom-timeline-told" });
+  const question = QUESTIONS[standingOf(installation)] ?? HAPPENED;
+  const whose = element("span", { class: "strongroom-unseen" }, ` (${name})`);
+  const summary = element("summary", { "data-act": "timeline" }, question, whose);
+  const made = element("details", { class: "strongroom-timeline", "data-part": "timeline" }, summary, place);
+  made.addEventListener("toggle", () => made.open && attempt(place, () => load(place, strongroom, team, installation)));
+  return made;
+}
+
+// Whether the server has asked for more than was allowed, since the last consent: then there is a reason to connect
+// again, though the connection is in order.
+export function wantsMore(told) {
+  const last = told.events.find(({ event }) => ["connected", "more_scopes_wanted"].includes(event));
+  return last?.event === "more_scopes_wanted";
+}
+
+async function load(place, strongroom, team, installation) {
+  if (!place.childElementCount) replace(place, element("p", {}, "Looking it up."));
+  try {
+    replace(place, ...shown(await strongroom.timeline(team, installation.installation)));
+  } catch (problem) {
+    if (problem instanceof SignedOut) throw problem;
+    const again = button("Try again", () => load(place, strongroom, team, installation));
+    replace(place, element("p", {}, problemOf(problem)), again);
+  }
+}
+
+function shown({ now, trouble, events }) {
+  return [
+    now && element("p", {}, inLocalTime(now.text)),
+    trouble && element("p", {}, inLocalTime(trouble.text)),
+    now?.renews_at && element("p", {}, "It is renewed by itself next at ", timeAt(now.renews_at), "."),
+    events.length
+      ? element("ul", { class: "strongroom-events" }, ...events.map(shownEvent))
+      : element("p", {}, "Nothing has happened to it so far."),
+  ];
+}
+
+function shownEvent({ at, by, link, text }) {
+  return element(
+    "li",
+    {},
+    timeAt(at),
+    ": ",
+    inLocalTime(text),
+    by && by !== "strongroom" ? ` By ${by}.` : null,
+    hostOf(link) && [" ", linkTo(link, `Go to ${hostOf(link)} (in a new tab)`)],
+  );
+}
+
+function hostOf(link) {
+  return URL.canParse(link) ? new URL(link).host : null;
+}
