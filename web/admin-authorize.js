@@ -9,7 +9,7 @@ export function shownBefore({ url, probed }, { provider, scopes }) {
   return {
     mcp_host: url ? new URL(url).host : null,
     ...hosts,
-    scopes: scopes.length || provider?.endpoints ? scopes : (probed?.scopes ?? []), // with endpoints nobody asks the server
+    scopes: scopes.length ? scopes : (probed?.scopes ?? []),
     parameters: provider?.parameters ?? {},
     pkce_unlisted: provider?.pkce_unlisted ?? false,
   };

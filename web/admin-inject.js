@@ -15,7 +15,8 @@ export function scopesField(present = []) {
   });
   scopes.value = present.join("\n");
   const help =
-    "With spaces or line breaks between them. Exactly these are asked for. Empty: those that the server names.";
+    "With spaces or line breaks between them. Exactly these are asked for. Empty: those that the server names; none, " +
+    "if endpoints are entered by hand.";
   const value = () => [...new Set(scopes.value.split(/\s+/).filter(Boolean))];
   return { node: field("Scopes", scopes, help), value, controls: { scopes } };
 }

@@ -1,7 +1,7 @@
 // The Connections page: who is signed in, what has just arrived, and then the list. Opening it starts nothing.
 import { SignIn, SignInRefused } from "./signin.js";
 import { SignedOut, Strongroom } from "./strongroom-api.js";
-import { begunHere, dropArrival, finish, forgetOld, takeArrival } from "./strongroom-connect.js";
+import { begunHere, decline, finish, forgetOld, takeArrival } from "./strongroom-connect.js";
 import "./strongroom-connections.js";
 import { button, element, field, replace, tell } from "./strongroom-dom.js";
 import { finishQuestion, finishSentence, problemOf } from "./strongroom-words.js";
@@ -166,19 +166,17 @@ function later(made) {
 
 // -- What has come back from a provider
 
-// Whether this is a window that was opened for consenting, be it from a page of somebody else.
-function isOwnWindow() {
-  return begunHere(arrival.id)?.way === "popup" || !window.toolbar.visible;
-}
-
 async function finishArrival() {
-  const inWindow = isOwnWindow();
+  const begun = begunHere(arrival.id);
+  const inWindow = begun?.way === "popup";
   try {
     const done = await finish(strongroom, arrival, { ask });
     if (done.state === "someone_else") return askForTheOther(done);
     arrival = null;
     if (done.facts) show({ team: done.facts.team, installation: inWindow ? done.facts.installation : null });
     said(done, inWindow);
+    // Begun on a page of another origin, this may be the window that it opened. Not every browser lets a page close it.
+    if (done.state === "completed" && begun?.way !== "tab") window.close();
     return !inWindow;
   } catch (failed) {
     if (failed instanceof SignedOut) throw failed;
@@ -197,7 +195,6 @@ function said(done, inWindow) {
   const close = button("Close this window", () => window.close());
   replace(at("question"), element("p", {}, "Go on in the window that you came from."), close);
   close.focus();
-  if (done.state === "completed") window.close(); // not every browser lets a page do so: then the words above stay
 }
 
 function askForTheOther(done) {
@@ -212,7 +209,7 @@ function askForTheOther(done) {
 }
 
 function forgetArrival() {
-  dropArrival();
+  decline(arrival);
   arrival = null;
   unask();
   say("Nothing was connected.");
@@ -255,8 +252,8 @@ async function start() {
   readAddress();
   showWho(null);
   if (location.pathname === SIGNED_IN) await comeBack();
-  const expected = signIn.wasSignedIn || (arrival && (begunHere(arrival.id) || isOwnWindow()));
-  if (!signIn.token && expected) return signIn.begin(shown);
+  // Whoever comes from a provider is in the middle of something.
+  if (!signIn.token && (arrival || signIn.wasSignedIn)) return signIn.begin(shown);
   if (!signIn.token) return askToSignIn();
   return go();
 }

@@ -129,6 +129,7 @@ export class Authorization {
       while (!this.#stopping.signal.aborted) {
         const state = await this.#state();
         if (!UNDER_WAY.has(state)) return this.#ended(state, nudges.code);
+        if (nudges.code === "declined") return this.#ended("declined", null); // its secret is gone: nothing comes of it
         if (open === this.#looksClosed()) onWindow((open = !open));
         await nudges.next(Date.now() - began < FIRST_MINUTE ? SOON : LATER, this.#stopping.signal);
       }
@@ -255,7 +256,7 @@ export function takeArrival() {
   return JSON.parse(sessionStorage.getItem(ARRIVAL) ?? "null");
 }
 
-export function dropArrival() {
+function dropArrival() {
   sessionStorage.removeItem(ARRIVAL);
 }
 
@@ -320,6 +321,11 @@ async function complete(strongroom, arrival, facts, shared, user) {
 function mayPass(problem) {
   if (problem instanceof Unreachable || problem instanceof SignedOut) return true;
   return problem instanceof Refused && ([429, 500, 503].includes(problem.status) || problem.code === "being_finished");
+}
+
+// The person will not finish what arrived: nothing comes of it any more, and whoever waits for it waits no longer.
+export function decline(arrival) {
+  return over(arrival, "declined", null, null, null);
 }
 
 function over(arrival, state, code, facts, user) {

@@ -205,6 +205,7 @@ const OFTEN = "If it happens again, tell an admin of your team.";
 const ENDED = {
   denied: `Consent was denied at the provider, so nothing new was connected. ${AGAIN}`,
   expired: `The ten minutes for it are over, so nothing new was connected. ${AGAIN}`,
+  declined: "Nothing was connected: you said no.",
   stopped: "This page waits no longer. If you go on in the provider's window, it is finished there all the same.",
   failed: `It could not be finished, and nothing of it was kept. ${AGAIN} ${OFTEN}`,
 };
@@ -226,9 +227,8 @@ function completedOf(connection) {
   return `You are connected.${lasting}${less}`;
 }
 
-// The same on the page that the provider's answer arrives at: `declined`, `someone_else` and `not_yours` come besides.
+// The same on the page that the provider's answer arrives at: `someone_else` and `not_yours` come besides.
 export function finishSentence({ state, code, connection = null, user = null }) {
-  if (state === "declined") return { sentence: "Nothing was connected: you said no.", kind: "note" };
   if (state === "someone_else") {
     return { sentence: `${user} began this in this browser. Sign in as ${user} to finish it.`, kind: "note" };
   }
