@@ -44,6 +44,7 @@ async function more(desk, body, older) {
 
 function add(desk, body, older, { records, next }) {
   learnNames(desk.names, records);
+  nameWhatIsGone(body, desk.names);
   const made = records.map((one) => recordRow(one, desk.names));
   body.append(...made);
   older.hidden = !next;
@@ -59,8 +60,21 @@ function learnNames(names, records) {
   }
 }
 
+// An older record may say the name of what a newer one was about.
+function nameWhatIsGone(body, names) {
+  for (const unnamed of body.querySelectorAll("[data-gone]")) {
+    const name = names.get(unnamed.dataset.gone);
+    if (name) unnamed.replaceWith(name);
+  }
+}
+
+function serverOf(installation, names) {
+  if (!installation) return "";
+  const gone = () => element("span", { "data-gone": installation }, `not there any more (${installation})`);
+  return names.get(installation) ?? gone();
+}
+
 function recordRow({ at, text, by, user, installation, facts, link }, names) {
   const what = link ? [...inLocalTime(text), " ", linkTo(link, "Do it there")] : inLocalTime(text);
-  const server = installation ? (names.get(installation) ?? `not there any more (${installation})`) : "";
-  return row(timeAt(at), what, by ?? "", user ?? "", server, factsInWords(facts));
+  return row(timeAt(at), what, by ?? "", user ?? "", serverOf(installation, names), factsInWords(facts));
 }

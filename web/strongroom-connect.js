@@ -221,8 +221,8 @@ function rememberWay({ id, way }) {
   if (begun) keep(id, { ...begun, way });
 }
 
-function keep(id, begun) {
-  localStorage.setItem(BEGUN + id, JSON.stringify(begun));
+function keep(id, { user, team, installation, way, expires_at }) {
+  localStorage.setItem(BEGUN + id, JSON.stringify({ user, team, installation, way, expires_at }));
 }
 
 // Who began this authorization in this very browser, where, and in which way; null if nobody did.

@@ -215,7 +215,8 @@ const ENDED = {
 export function outcomeOf({ state, code }, connection = null) {
   if (state === "completed") return { sentence: completedOf(connection), kind: "done" };
   if (state === "failed" && code === "newer_grant") return { sentence: CODES.newer_grant, kind: "done" };
-  const sentence = (state === "failed" && CODES[code]) || (ENDED[state] ?? ENDED.failed);
+  const known = state === "failed" && Object.hasOwn(CODES, code ?? ""); // the code came by way of another window
+  const sentence = known ? CODES[code] : (ENDED[state] ?? ENDED.failed);
   const stands = connection?.status === "connected" && state !== "stopped" ? " What was connected before goes on." : "";
   return { sentence: sentence + stands, kind: state === "failed" ? "trouble" : "note" };
 }
@@ -358,7 +359,6 @@ const CODES = {
   no_client_secret: "No client with a secret was entered for this server. Enter a provider by hand first.",
   rotated_meanwhile:
     "Somebody else has just entered another client secret, so yours was not kept. Find out which the provider takes.",
-  too_many_satellites: "The team has forty gateways, which is the most.",
 };
 
 const TOO_LONG = "Strongroom took too long to answer, and whether anything has happened is not known.";

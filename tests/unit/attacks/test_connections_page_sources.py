@@ -36,11 +36,7 @@ MARKUP = (
 NEW_NODES = r"createElement|createTextNode|cloneNode|importNode|new (?:Image|Option|Audio)\b"
 STORED = r"""(localStorage|sessionStorage)\.setItem\(([\w$]+)(?: \+ id)?, (.*)\);"""
 MAY_BE_STORED = {
-    (
-        CONNECT,
-        "localStorage",
-        "BEGUN",
-    ): "JSON.stringify({ user, team, installation, way, expires_at: facts.expires_at })",
+    (CONNECT, "localStorage", "BEGUN"): "JSON.stringify({ user, team, installation, way, expires_at })",
     (CONNECT, "sessionStorage", "ARRIVAL"): "JSON.stringify(arrival)",
     (PAGE, "localStorage", "TEAM"): "shown.team",
     ("signin.js", "sessionStorage", "KEPT"): "JSON.stringify({ verifier, state, place })",

@@ -1,0 +1,247 @@
+"""An admin sees how everybody stands at an installation, pauses it, ends what was connected, and removes it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.admin import answer_with, asked, folded, manage, save, told, unfold
+from tests.browser.axe import violations
+from tests.browser.between import Asked
+from tests.browser.conftest import PersonFactory, Picture
+from tests.browser.profile import Profile
+from tests.browser.stage import Backstage
+from tests.browser.steps import button, card, is_shown, press, says, signed_in
+
+MEANWHILE = (
+    "Somebody else has changed this installation meanwhile, so nothing of yours was saved. This is how it stands now."
+)
+
+
+@pytest.fixture
+def alice(person: PersonFactory) -> Profile:
+    """An admin, who signs in when the test says so."""
+    return person("alice")
+
+
+@pytest.fixture
+def bob(person: PersonFactory) -> Profile:
+    """A member, who is no admin."""
+    return person("bob")
+
+
+# -- How everybody stands
+
+
+def test_it_is_said_how_many_are_connected_and_why_the_others_are_not(
+    alice: Profile, backstage: Backstage, picture: Picture
+) -> None:
+    installation = backstage.install("Counted Files")
+    backstage.connect("bob", installation)
+    backstage.connect("alice", installation)
+    backstage.revoke("alice", installation)
+    signed_in(alice.page, "alice")
+
+    panel = manage(alice.page, "Counted Files")
+
+    expect(panel).to_contain_text("1 of 3 members is connected. Tokens were last obtained")
+    reasons = panel.get_by_role("list").first.get_by_role("listitem")
+    assert sorted(reasons.all_text_contents()) == ["1 member: never connected", "1 member: revoked here"]
+    assert violations(alice.page) == []
+    picture(alice.page, "manage")
+
+
+def test_of_a_shared_account_that_nobody_has_connected_it_is_said_for_all(alice: Profile, backstage: Backstage) -> None:
+    backstage.install("Nobodys Files", sharing="shared")
+    signed_in(alice.page, "alice")
+
+    panel = manage(alice.page, "Nobodys Files")
+
+    expect(panel).to_contain_text("0 of 3 members are connected. Nobody holds tokens.")
+    expect(panel).to_contain_text("3 members: never connected")
+
+
+def test_the_last_error_is_said_with_the_time_since_when(alice: Profile, backstage: Backstage) -> None:
+    installation = backstage.install("Failing Files")
+    backstage.connect("bob", installation)
+    version = backstage.look_up("bob", installation).json()["version"]
+    backstage.fault("status", status=503, times=3)
+    assert backstage.look_up("bob", installation, not_version=version).status == 503
+    signed_in(alice.page, "alice")
+
+    notice = manage(alice.page, "Failing Files").locator(".strongroom-trouble")
+
+    expect(notice).to_contain_text(re.compile(r"^Last error: The provider has not answered usefully\. Since "))
+    expect(notice.locator("time")).to_be_visible()
+
+
+def test_where_nobody_has_to_connect_there_is_nothing_to_revoke(alice: Profile, backstage: Backstage) -> None:
+    backstage.install("Public Files", requires_oauth=False)
+    signed_in(alice.page, "alice")
+
+    panel = manage(alice.page, "Public Files")
+
+    expect(panel).to_contain_text("Nobody of 3 members has to connect: the server needs no OAuth.")
+    expect(panel.get_by_role("button", name="Uninstall")).to_be_visible()
+    expect(panel.get_by_role("button", name="Revoke all connections")).to_have_count(0)
+    expect(folded(panel, "Who connects")).to_have_count(0)
+
+
+# -- Pausing, ending, removing
+
+
+def test_disabling_pauses_it_for_everybody_and_enabling_serves_again(
+    alice: Profile, bob: Profile, backstage: Backstage
+) -> None:
+    installation = backstage.install("Paused Files")
+    backstage.connect("bob", installation)
+    signed_in(alice.page, "alice")
+    panel = manage(alice.page, "Paused Files")
+    expect(panel).to_contain_text("nothing of it is given out, renewed or connected until somebody enables it again")
+
+    panel.get_by_role("button", name="Disable").click()
+    told(panel, "Paused Files is disabled: nothing of it is given out.")
+    signed_in(bob.page, "bob")
+    is_shown(bob.page, "Paused Files", "Disabled")
+    says(bob.page, "Paused Files", "An admin has disabled it: nothing is given out until an admin enables it again.")
+    expect(button(bob.page, "Paused Files", "Reconnect")).to_have_count(0)
+    assert backstage.look_up("bob", installation).status == 409
+
+    panel.get_by_role("button", name="Enable").click()
+    told(panel, "Paused Files is enabled.")
+    bob.page.reload()
+    is_shown(bob.page, "Paused Files", "Connected")
+    assert backstage.tool_says("bob", installation) == "bob"
+
+
+def test_revoking_all_asks_first_and_then_ends_everybodys_connection(
+    alice: Profile, bob: Profile, backstage: Backstage
+) -> None:
+    installation = backstage.install("Ended Files")
+    for name in ("alice", "bob"):
+        backstage.connect(name, installation)
+    grants = [backstage.provider.newest_grant(name) for name in ("alice", "bob")]
+    requests = Asked(alice.context)
+    signed_in(alice.page, "alice")
+    panel = manage(alice.page, "Ended Files")
+    question = asked(alice.page, "Revoke all connections of Ended Files?")
+
+    panel.get_by_role("button", name="Revoke all connections").click()
+    expect(question).to_contain_text("2 members are connected here.")
+    expect(question).to_contain_text("whoever still wants it has to connect again")
+    assert violations(alice.page) == []
+    answer_with(question, "Cancel")
+    assert requests.changes() == []
+    assert backstage.status("bob", installation)["status"] == "connected"
+
+    panel.get_by_role("button", name="Revoke all connections").click()
+    answer_with(question, "Revoke all")
+    told(panel, "Everything that was connected here is revoked.")
+    expect(panel).to_contain_text("0 of 3 members are connected.")
+    expect(panel).to_contain_text("2 members: revoked here")
+    is_shown(alice.page, "Ended Files", "Disconnected")
+    signed_in(bob.page, "bob")
+    is_shown(bob.page, "Ended Files", "Disconnected")
+    says(bob.page, "Ended Files", "The connection was revoked here. Connect again to go on.")
+    backstage.fire_schedule()
+    backstage.until(lambda: all(map(backstage.provider.was_told, grants)))
+
+
+def test_uninstalling_asks_first_and_then_it_is_gone_for_everybody(
+    alice: Profile, bob: Profile, backstage: Backstage
+) -> None:
+    installation = backstage.install("Removed Files")
+    backstage.connect("bob", installation)
+    requests = Asked(alice.context)
+    signed_in(alice.page, "alice")
+    signed_in(bob.page, "bob")
+    is_shown(bob.page, "Removed Files", "Connected")
+    panel = manage(alice.page, "Removed Files")
+    question = asked(alice.page, "Uninstall Removed Files?")
+
+    panel.get_by_role("button", name="Uninstall").click()
+    expect(question).to_contain_text("1 member is connected here.")
+    expect(question).to_contain_text("It does not come back.")
+    alice.page.keyboard.press("Escape")
+    panel.get_by_role("button", name="Uninstall").click()
+    answer_with(question, "Cancel")
+    assert requests.changes() == []
+
+    panel.get_by_role("button", name="Uninstall").click()
+    answer_with(question, "Uninstall Removed Files")
+    expect(card(alice.page, "Removed Files")).to_have_count(0)
+    expect(alice.page.get_by_role("status").get_by_text("Removed Files is uninstalled.")).to_be_visible()
+    expect(alice.page.get_by_role("heading", name="Team acme", exact=True)).to_be_focused()
+    bob.page.reload()
+    expect(bob.page.get_by_role("heading", name="Team acme", exact=True)).to_be_visible()
+    expect(bob.page.get_by_text("No MCP server is installed in this team yet.")).to_be_visible()
+    expect(card(bob.page, "Removed Files")).to_have_count(0)
+    assert backstage.look_up("bob", installation).status == 404
+
+
+# -- Somebody else was first
+
+
+def _rename(page: Page, panel: Locator) -> None:
+    form = unfold(panel, "Rename")
+    form.get_by_label("Name").fill("Renamed Files")
+    save(form)
+
+
+def _disable(page: Page, panel: Locator) -> None:
+    panel.get_by_role("button", name="Disable").click()
+
+
+def _revoke_all(page: Page, panel: Locator) -> None:
+    panel.get_by_role("button", name="Revoke all connections").click()
+    answer_with(asked(page, "Revoke all connections of Contested Files?"), "Revoke all")
+
+
+def _uninstall(page: Page, panel: Locator) -> None:
+    panel.get_by_role("button", name="Uninstall").click()
+    answer_with(asked(page, "Uninstall Contested Files?"), "Uninstall Contested Files")
+
+
+def _another_secret(page: Page, panel: Locator) -> None:
+    form = unfold(panel, "Enter another secret")
+    form.get_by_label("Another client secret").fill("another")
+    save(form)
+
+
+def test_what_somebody_else_has_changed_meanwhile_is_shown_and_nothing_is_done(
+    alice: Profile, backstage: Backstage
+) -> None:
+    installation = backstage.install_by_hand("Contested Files")
+    backstage.connect("bob", installation)
+    alice.expect("status of 412")
+    signed_in(alice.page, "alice")
+
+    for number, act in enumerate((_rename, _disable, _revoke_all, _uninstall, _another_secret)):
+        panel = manage(alice.page, "Contested Files")
+        backstage.change(installation, scopes=[f"files:{number}"])
+        before = backstage.people["alice"].at("GET", installation).body
+        act(alice.page, panel)
+
+        told(panel, MEANWHILE)
+        expect(unfold(panel, "Scopes").get_by_label("Scopes")).to_have_value(f"files:{number}")
+        assert backstage.people["alice"].at("GET", installation).body == before
+        assert backstage.status("bob", installation)["status"] == "connected"
+        panel.locator("> summary").click()  # closed, so that what was said is gone
+
+
+def test_once_it_was_read_anew_the_change_can_be_made(alice: Profile, backstage: Backstage) -> None:
+    installation = backstage.install("Read Anew")
+    alice.expect("status of 412")
+    signed_in(alice.page, "alice")
+    panel = manage(alice.page, "Read Anew")
+    backstage.change(installation, scopes=["files:write"])
+    _disable(alice.page, panel)
+    told(panel, MEANWHILE)
+
+    _disable(alice.page, panel)
+
+    told(panel, "Read Anew is disabled: nothing of it is given out.")
+    press(alice.page, "Read Anew", "Enable")
+    told(panel, "Read Anew is enabled.")
