@@ -1,5 +1,6 @@
 // Installing and connecting in one click: what was shown before it, and what is asked if something else was begun.
 
+import { hostIn } from "./strongroom-connect.js";
 import { confirmed } from "./strongroom-dom.js";
 
 // The facts that the person has seen of what is about to be begun; null if nothing is known of the provider.
@@ -7,7 +8,7 @@ export function shownBefore({ url, probed }, { provider, scopes }) {
   const hosts = provider?.endpoints ? entered(provider.endpoints) : found(probed?.provider);
   if (!hosts) return null;
   return {
-    mcp_host: url ? new URL(url).host : null,
+    mcp_host: hostIn(url),
     ...hosts,
     scopes: scopes.length ? scopes : (probed?.scopes ?? []),
     parameters: provider?.parameters ?? {},

@@ -49,10 +49,24 @@ function showWho(user) {
   const name = element("strong", {}, "Strongroom");
   const who = user ? element("span", { id: "user" }, `Signed in as ${user}`) : null;
   const change = user
-    ? button("Use another account", () => signIn.begin(shown, { asSomebodyElse: true }), { class: "outline secondary" })
+    ? button("Use another account", useAnother, { class: "outline secondary" })
     : null;
   replace(at("who"), element("nav", { "aria-label": "Account" }, name, element("div", { class: "who" }, who, change)));
 }
+
+// Nothing of whoever was signed in stays behind, for whoever comes back to this page by the browser's own button.
+function useAnother() {
+  signIn.forget();
+  replace(at("list"));
+  replace(at("admin"));
+  return signIn.begin(shown, { asSomebodyElse: true });
+}
+
+window.addEventListener("pageshow", ({ persisted }) => {
+  if (!persisted || signIn.token) return;
+  showWho(null);
+  askToSignIn();
+});
 
 function askToSignIn() {
   const purpose = arrival ? "finish connecting" : shown.installation ? "see what to connect" : "see your connections";
@@ -102,6 +116,7 @@ function askForTeam() {
       class: "team",
       onsubmit: (event) => {
         event.preventDefault();
+        localStorage.setItem(TEAM, name.value); // a team that a link names is not for the next time
         show({ team: name.value, installation: null });
         showList();
         at("title").focus();
@@ -132,7 +147,6 @@ function showAll() {
 }
 
 function listed({ role, installations }) {
-  localStorage.setItem(TEAM, shown.team);
   if (role !== "team_admin" || shown.installation) return replace(at("admin"));
   if (at("admin").dataset.team === shown.team && at("admin").childElementCount) return;
   at("admin").dataset.team = shown.team;
@@ -170,6 +184,7 @@ async function finishArrival() {
   const begun = begunHere(arrival.id);
   const inWindow = begun?.way === "popup";
   try {
+    say("Finishing what you have allowed. That takes a few seconds.");
     const done = await finish(strongroom, arrival, { ask });
     if (done.state === "someone_else") return askForTheOther(done);
     arrival = null;
@@ -202,7 +217,7 @@ function askForTheOther(done) {
   say(finishSentence(done).sentence);
   replace(
     at("question"),
-    button(`Sign in as ${user}`, () => signIn.begin(shown, { asSomebodyElse: true })),
+    button(`Sign in as ${user}`, useAnother),
     button("Do not connect", forgetArrival, { class: "secondary" }),
   );
   return false;
@@ -218,6 +233,7 @@ function forgetArrival() {
 
 function ask(question) {
   const { title, text, yes, no } = finishQuestion(question);
+  say(null);
   return new Promise((decide) => {
     document.title = title;
     const heading = element("h2", { tabindex: "-1" }, title);

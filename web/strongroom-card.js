@@ -1,5 +1,5 @@
 // One installation as a person sees it: how it stands, where connecting leads, and the one thing to do next.
-import { offered } from "./strongroom-connect.js";
+import { hostIn, offered } from "./strongroom-connect.js";
 import { button, element, freshId } from "./strongroom-dom.js";
 import { badgeOf, dateOf, expiryOf, meaningOf, needsPerson, standingOf, timeAt } from "./strongroom-words.js";
 
@@ -55,7 +55,8 @@ function standing({ connection, sharing }, { user }) {
   if (!connection) return [];
   const held = connection.last_success_at !== null;
   return [
-    ["Account", held ? accountOf(connection, sharing, user) : null],
+    ["Account", held ? whoConnected(connection, sharing, user) : null],
+    ["At the provider", held ? connection.account : null],
     ["Token", held ? expiryOf(connection) : null],
     ["Allowed until", connection.consent_ends_at === null ? null : timeAt(connection.consent_ends_at)],
     ["Allowed", connection.scopes.length ? codes(connection.scopes) : null],
@@ -64,12 +65,13 @@ function standing({ connection, sharing }, { user }) {
   ];
 }
 
-function accountOf({ account, authorized_by }, sharing, user) {
-  if (sharing === "per_user") return account ?? (user ? `connected as ${user}` : null);
-  const leftAt = authorized_by?.left_at;
+// Our own words, apart from what the provider calls the account: that may be any text.
+function whoConnected({ authorized_by }, sharing, user) {
+  if (sharing === "per_user") return user ? `connected as ${user}` : null;
+  if (!authorized_by) return null;
+  const leftAt = authorized_by.left_at;
   const left = leftAt ? `, who left the team at ${dateOf(leftAt)}; it goes on working` : "";
-  const who = authorized_by ? `connected by ${authorized_by.user}${left}` : null;
-  return [account, who].filter(Boolean).join(", ") || null;
+  return `connected by ${authorized_by.user}${left}`;
 }
 
 function codes(words) {
@@ -106,7 +108,7 @@ function leads(installation) {
   if (shown) return destination(shown);
   const { provider, url } = installation;
   return facts(
-    ["Server", url ? new URL(url).host : "a program that your gateway starts itself"],
+    ["Server", hostIn(url) ?? "a program that your gateway starts itself"],
     ["You go to", "not known yet: it is found out when you connect, and shown before you go on"],
     ["Issuer", provider?.issuer ?? null],
   );
@@ -134,7 +136,7 @@ function actions(installation, context, can) {
   const { connection, sharing } = installation;
   const again = connection.next === "reconnect" || connection.last_success_at !== null;
   const label = `${again ? "Reconnect" : "Connect"}${context.alone && context.user ? ` as ${context.user}` : ""}`;
-  const connect = () => context.connect(installation);
+  const connect = () => context.connect(installation, { seen: can.connect });
   const buttons = [
     can.connect && act("connect", label, installation, connect),
     can.reconnect && act("connect", label, installation, connect, "secondary outline"),

@@ -13,6 +13,7 @@ const UNDER_WAY = new Set(["pending", "returned", "redeeming"]);
 const WINDOW = "popup,width=560,height=760";
 const [SOON, LATER] = [2_000, 5_000]; // milliseconds between two looks: in the first minute, and after it
 const FIRST_MINUTE = 60_000;
+const TEN_MINUTES = 600_000; // an authorization's life, by this machine's own clock, which may not be the API's
 const GRACE = 60_000; // the API says when an authorization has expired; this is for when it cannot be reached
 const ALWAYS_ASKED = "offline_access"; // staying connected while the person is away is what Strongroom is for
 
@@ -30,7 +31,9 @@ export async function begin(strongroom, { team, installation, shown = null, agre
     const facts = await strongroom.authorize(team, id);
     if (!isWhatWasShown(shown, facts)) {
       opened?.close();
+      const askedAt = Date.now();
       if (!(await agree(facts))) return null;
+      if (Date.now() - askedAt > TEN_MINUTES) return begin(strongroom, { team, installation: id, shown: facts, agree });
       opened = openWindow();
     }
     const authorization = new Authorization(strongroom, id, facts, opened);
@@ -48,13 +51,18 @@ export function offered(installation) {
   const provider = installation.provider;
   if (!provider?.authorization_host || !provider.token_host) return null;
   return {
-    mcp_host: installation.url ? new URL(installation.url).host : null,
+    mcp_host: hostIn(installation.url),
     provider_host: provider.authorization_host,
     token_host: provider.token_host,
     scopes: installation.scopes.length ? installation.scopes : provider.scopes,
     parameters: provider.parameters,
     pkce_unlisted: provider.pkce_unlisted,
   };
+}
+
+// The host of an MCP server's URL just as it was entered, which is how the API tells it; null without a URL.
+export function hostIn(url) {
+  return /^https?:\/\/([^/?#]+)/i.exec(url ?? "")?.[1] ?? null;
 }
 
 export function isWhatWasShown(shown, begun) {
@@ -87,6 +95,7 @@ export class Authorization {
   #strongroom;
   #window;
   #stopping = new AbortController();
+  #begunAt = Date.now();
 
   constructor(strongroom, installation, facts, opened) {
     this.#strongroom = strongroom;
@@ -149,7 +158,7 @@ export class Authorization {
     } catch (problem) {
       if (problem instanceof SignedOut) throw problem;
       if (problem instanceof Refused && problem.status === 404) return "failed";
-      return Date.now() > this.facts.expires_at * 1000 + GRACE ? "expired" : "pending";
+      return Date.now() > this.#begunAt + TEN_MINUTES + GRACE ? "expired" : "pending";
     }
   }
 
@@ -213,7 +222,8 @@ function nudge(id, result) {
 
 function remember(authorization, { user, team }) {
   const { id, installation, way, facts } = authorization;
-  keep(id, { user, team, installation, way, expires_at: facts.expires_at });
+  const expiresAt = Math.max(facts.expires_at, (Date.now() + TEN_MINUTES) / 1000);
+  keep(id, { user, team, installation, way, expires_at: expiresAt });
 }
 
 function rememberWay({ id, way }) {
@@ -263,15 +273,17 @@ function dropArrival() {
 // Finish what arrived, as the person who is signed in. Gives what came of it:
 //
 // `{state, code, facts, user}`: `completed`, `denied`, `failed`, `expired`; `declined` if the person said no when
-// asked; `someone_else` if `user` began it here and another is signed in; `not_yours` if the person who is signed in did not
-// begin it, and then it has been ended: whoever began it must not come by what was consented to in this browser.
+// asked; `someone_else` if `user` began it here and another is signed in; `not_yours` if the person who is signed in
+// did not begin it, and then it has been ended: whoever began it must not come by what was consented to here.
 //
 // It asks nobody only if this very person began it in this very browser, and nobody else is concerned. `ask` is given
 // `{facts, installation, user, shared, here}`.
 //
-// Raises: whatever may pass (Unreachable, a 503): what arrived is kept then, and may be finished again.
+// Raises: SignedOut, and whatever may pass (Unreachable, a 503, finishing that is still under way): what arrived is
+// kept then, and may be finished again.
 export async function finish(strongroom, arrival, { ask }) {
   const user = await strongroom.user();
+  if (user === null) throw new SignedOut(401, { message: "Nobody is signed in." });
   const begun = begunHere(arrival.id);
   if (begun && begun.user !== user) return { state: "someone_else", code: null, facts: null, user: begun.user };
   const facts = await factsOf(strongroom, arrival.id);
@@ -310,17 +322,22 @@ async function complete(strongroom, arrival, facts, shared, user) {
   try {
     const proof = { secret: arrival.secret, ...(shared ? { confirm_shared: true } : {}) };
     const done = await strongroom.complete(arrival.id, proof);
-    return { ...over(arrival, "completed", null, facts, user), connection: done.connection };
+    if (UNDER_WAY.has(done.state)) throw new Refused(409, { error: "being_finished" }); // by a request before this one
+    return { ...over(arrival, done.state, null, facts, user), connection: done.connection };
   } catch (problem) {
     if (mayPass(problem)) throw problem;
     return over(arrival, "failed", problem.code ?? null, facts, user);
   }
 }
 
-// Whether the same may well succeed when it is tried again.
+const PASSING = new Set(["being_finished", "internal_error", "too_many_requests", "unavailable"]);
+
+// Whether the same may well succeed when it is tried again. What has no code of ours did not come from Strongroom, but
+// from something on the way to it.
 function mayPass(problem) {
   if (problem instanceof Unreachable || problem instanceof SignedOut) return true;
-  return problem instanceof Refused && ([429, 500, 503].includes(problem.status) || problem.code === "being_finished");
+  if (!(problem instanceof Refused)) return false;
+  return problem.code === null ? problem.status !== 404 : PASSING.has(problem.code) || problem.status === 503;
 }
 
 // The person will not finish what arrived: nothing comes of it any more, and whoever waits for it waits no longer.

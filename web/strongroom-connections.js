@@ -37,7 +37,7 @@ export class StrongroomConnections extends HTMLElement {
   #cards = new Cards(this.#body, {
     timeline: (one) => (one.connection ? timeline(this.#strongroom, this.#team, one) : null),
     manage: (one) => this.#managing(one),
-    connect: (one) => this.#flows.connect(one),
+    connect: (one, how) => this.#flows.connect(one, how),
     revoke: (one) => this.#flows.revoke(one),
   });
   #flows = new Flows(this.#cards, this.#forFlows());
@@ -82,6 +82,7 @@ export class StrongroomConnections extends HTMLElement {
   }
 
   set token(value) {
+    if (this.#token && value !== this.#token) this.#forget(); // it may speak for somebody else
     this.#token = value;
     this.refresh();
   }

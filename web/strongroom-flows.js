@@ -15,10 +15,11 @@ export class Flows {
     this.#list = list;
   }
 
-  // Inside the click, so that a window may be opened.
-  async connect(installation) {
+  // Inside the click, so that a window may be opened. `seen`: where it leads stood beside the button. What is folded
+  // away counts as not shown: the person is asked first.
+  async connect(installation, { seen }) {
     const id = installation.installation;
-    const shown = offered(installation);
+    const shown = seen ? offered(installation) : null;
     const agree = (begun) => this.#agree(id, begun, shown);
     const begun = begin(this.#list.strongroom, { team: this.#list.team, installation: id, shown, agree });
     this.#cards.under(id, { kind: "beginning" });

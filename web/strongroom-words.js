@@ -244,6 +244,10 @@ export function finishSentence({ state, code, connection = null, user = null }) 
   return outcomeOf({ state, code }, connection);
 }
 
+function startedAs(name) {
+  return `a program that your gateway starts itself, named ${name}`;
+}
+
 // What to ask before an authorization is finished that concerns others, or that this site did not see begin: the person
 // did so in another browser, or at a product's page on a site of its own.
 export function finishQuestion({ facts, installation, user, shared, here }) {
@@ -251,7 +255,7 @@ export function finishQuestion({ facts, installation, user, shared, here }) {
   return {
     title: shared ? `Connect ${name} for the whole team?` : `Finish connecting ${name} as ${user}?`,
     text: [
-      `At ${facts.provider_host}, access was allowed just now for ${facts.mcp_host ?? name}.`,
+      `At ${facts.provider_host}, access was allowed just now for ${facts.mcp_host ?? startedAs(name)}.`,
       ...(shared ? [`Everybody in team ${facts.team} will use the account that it was allowed with.`] : []),
       `You are signed in as ${user}.`,
       ...(here ? [] : [ELSEWHERE]),

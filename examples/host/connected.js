@@ -1,7 +1,12 @@
 // The page at `WebClientUrl`: people come with what a provider has answered (in the fragment), or by the link that a
 // gateway hands out (in the query). It loads nothing but the product's own files and Strongroom's.
 import { Strongroom } from "https://strongroom.example.com/connections/strongroom-api.js";
-import { begunHere, finish, takeArrival } from "https://strongroom.example.com/connections/strongroom-connect.js";
+import {
+  begunHere,
+  finish,
+  forgetOld,
+  takeArrival,
+} from "https://strongroom.example.com/connections/strongroom-connect.js";
 import "https://strongroom.example.com/connections/strongroom-connections.js";
 import { confirmed } from "https://strongroom.example.com/connections/strongroom-dom.js";
 import {
@@ -12,6 +17,7 @@ import {
 import { say, signedOut, signIn, token, welcome } from "./sign-in.js";
 
 const arrival = takeArrival(); // first of all: after this line nobody finds it in the address
+forgetOld();
 const strongroom = new Strongroom({ origin: "https://strongroom.example.com", token });
 const connections = document.querySelector("strongroom-connections");
 

@@ -45,7 +45,8 @@ async function comeBack() {
   const kept = JSON.parse(sessionStorage.getItem("sign-in") ?? "null");
   sessionStorage.removeItem("sign-in");
   history.replaceState(null, "", location.pathname + (kept?.query ?? ""));
-  if (kept?.state !== answered.get("state") || answered.get("iss") !== issuer || !answered.has("code")) {
+  const iss = answered.get("iss") ?? issuer; // not every service names itself in its answers
+  if (kept?.state !== answered.get("state") || iss !== issuer || !answered.has("code")) {
     throw new Error("This sign-in was not begun here, or was not finished. Sign in again.");
   }
   const answer = await fetch((await service()).token_endpoint, {
@@ -59,8 +60,8 @@ async function comeBack() {
     }),
   });
   if (!answer.ok) throw new Error("The sign-in could not be finished. Sign in again.");
-  const { access_token, expires_in } = await answer.json();
-  session = { token: access_token, endsAt: Date.now() + (expires_in - 60) * 1000 };
+  const { access_token, expires_in = 300 } = await answer.json();
+  session = { token: access_token, endsAt: Date.now() + expires_in * 1000 };
 }
 
 // Strongroom's element tells it when `token` has given null, or the API takes the token no more.

@@ -74,7 +74,7 @@ def test_who_does_not_agree_is_sent_nowhere(person: PersonFactory, backstage: Ba
     expect(button(bob.page, "Declined Files", "Connect")).to_be_visible()
     expect(card(bob.page, "Declined Files").get_by_role("heading")).to_be_focused()
     assert bob.context.pages == [bob.page]
-    assert bob.page.evaluate("Object.keys(localStorage)") == ["strongroom.team"]
+    assert bob.page.evaluate("Object.keys(localStorage)") == []
     assert backstage.status("bob", installation)["reason"] == "never_connected"
 
 

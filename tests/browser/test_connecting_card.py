@@ -62,8 +62,10 @@ def test_a_connected_card_says_who_it_is_what_was_allowed_and_until_when(
     signed_in(bob.page, "bob")
     is_shown(bob.page, "Named Files", "Connected")
 
-    assert facts(bob.page, "Named Files")["Account"] == "bob@files.example"
+    assert facts(bob.page, "Named Files")["Account"] == "connected as bob"
+    assert facts(bob.page, "Named Files")["At the provider"] == "bob@files.example"
     assert facts(bob.page, "Nameless Files")["Account"] == "connected as bob"
+    assert "At the provider" not in facts(bob.page, "Nameless Files")
     assert facts(bob.page, "Named Files")["Allowed"] == "files:read, openid"
     says(bob.page, "Named Files", "It works, and is renewed by itself: you need do nothing.")
     assert facts(bob.page, "Named Files")["Token"].startswith("renewed by itself; this one ends ")

@@ -39,7 +39,7 @@ def test_nothing_is_asked_of_who_began_it_in_this_browser_and_the_window_closes(
     is_gone(popup)
     is_shown(bob.page, "Silent Files", "Connected")
     says(bob.page, "Silent Files", "You are connected.")
-    assert bob.page.evaluate("Object.keys(localStorage)") == ["strongroom.team"]
+    assert bob.page.evaluate("Object.keys(localStorage)") == []
 
 
 def test_an_admin_who_says_no_at_the_end_has_connected_nobody_and_waits_no_longer(
@@ -125,7 +125,7 @@ def test_somebody_else_who_is_signed_in_by_then_may_drop_it(person: PersonFactor
 
     says(bob.page, "Dropped Files", "Nothing was connected: you said no.")
     is_shown(popup, "Dropped Files", "Not connected")
-    assert bob.page.evaluate("Object.keys(localStorage)") == ["strongroom.team"]
+    assert bob.page.evaluate("Object.keys(localStorage)") == []
     assert backstage.status("bob", installation)["reason"] == "never_connected"
 
 

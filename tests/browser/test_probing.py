@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from strongroom.domain.deviations import DEVIATIONS
 from tests.browser.admin import (
@@ -39,6 +39,12 @@ def said_of(page: Page) -> dict[str, str]:
     return dict(installing(page).get_by_role("article").evaluate(rows))
 
 
+def steps_in(notice: Locator) -> list[list[str]]:
+    """What the table says that folds out: which document, where, by which rule, and what came of it."""
+    rows = unfold(notice, "What was asked, step by step (3)").locator("tbody tr")
+    return list(rows.evaluate_all("rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"))
+
+
 def test_what_the_server_says_is_shown_before_anything_is_installed(
     alice: Profile, backstage: Backstage, picture: Picture
 ) -> None:
@@ -58,29 +64,16 @@ def test_what_the_server_says_is_shown_before_anything_is_installed(
         "Asks for": "files:read",
         "In the catalog": "No: it is expected to follow the rules.",
     }
+    metadata = backstage.places.mcp.replace("/mcp", "/.well-known/oauth-protected-resource/mcp")
+    issuers = f"{backstage.places.provider}/.well-known/oauth-authorization-server"
+    assert steps_in(notice) == [
+        ["The server's own answer to initialize", backstage.places.mcp, "mcp:D1", "as it should be"],
+        ["Protected resource metadata", metadata, "mcp:D2", "as it should be"],
+        ["Authorization server metadata", issuers, "mcp:D5", "as it should be"],
+    ]
     assert requests.changes() == ["POST /v1/teams/acme/probe"]
     assert violations(page) == []
     picture(page, "probe")
-
-
-def test_the_steps_say_which_document_was_asked_where_and_what_came_of_it(alice: Profile, backstage: Backstage) -> None:
-    notice = look_at(alice.page, backstage.places.mcp)
-
-    steps = unfold(notice, "What was asked, step by step (3)").get_by_role("row")
-
-    told = [[cell.text_content() for cell in row.get_by_role("cell").all()] for row in steps.all()[1:]]
-    provider, mcp = backstage.places.provider, backstage.places.mcp
-    metadata = mcp.replace("/mcp", "/.well-known/oauth-protected-resource/mcp")
-    assert told == [
-        ["The server's own answer to initialize", mcp, "mcp:D1", "as it should be"],
-        ["Protected resource metadata", metadata, "mcp:D2", "as it should be"],
-        [
-            "Authorization server metadata",
-            f"{provider}/.well-known/oauth-authorization-server",
-            "mcp:D5",
-            "as it should be",
-        ],
-    ]
 
 
 def test_a_server_that_needs_no_oauth_is_installed_for_everybody_at_once(

@@ -28,6 +28,7 @@ OF_THE_PAGE = {
     "cache-control": "no-cache",
     "vary": "accept-encoding",
     "content-security-policy": POLICY,
+    "strict-transport-security": "max-age=31536000",
     "x-frame-options": "DENY",
     "cross-origin-opener-policy": "same-origin-allow-popups",
     "referrer-policy": "no-referrer",

@@ -38,7 +38,7 @@ STORED = r"""(localStorage|sessionStorage)\.setItem\(([\w$]+)(?: \+ id)?, (.*)\)
 MAY_BE_STORED = {
     (CONNECT, "localStorage", "BEGUN"): "JSON.stringify({ user, team, installation, way, expires_at })",
     (CONNECT, "sessionStorage", "ARRIVAL"): "JSON.stringify(arrival)",
-    (PAGE, "localStorage", "TEAM"): "shown.team",
+    (PAGE, "localStorage", "TEAM"): "name.value",
     ("signin.js", "sessionStorage", "KEPT"): "JSON.stringify({ verifier, state, place })",
     ("signin.js", "sessionStorage", "WAS"): '"yes"',
 }

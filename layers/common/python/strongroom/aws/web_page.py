@@ -12,6 +12,7 @@ from pathlib import Path
 from strongroom.adapters.machine import SystemClock
 from strongroom.aws.http import Request, Response
 from strongroom.aws.journal import Journal
+from strongroom.aws.pages import STRICT_TRANSPORT
 from strongroom.aws.settings import Settings
 from strongroom.aws.web_files import File, binary_file, respond, text_file
 from strongroom.aws.web_settings import PageSettings, page_settings
@@ -114,6 +115,7 @@ def page_headers(told: PageSettings) -> dict[str, str]:
         **REVALIDATED,
         "vary": "accept-encoding",
         "content-security-policy": _policy(told),
+        "strict-transport-security": STRICT_TRANSPORT,
         "x-frame-options": "DENY",
         "cross-origin-opener-policy": "same-origin-allow-popups",
         "permissions-policy": ", ".join([*(f"{name}=()" for name in _FEATURES), "clipboard-write=(self)"]),
