@@ -224,11 +224,10 @@ function askForTheOther(done) {
 }
 
 function forgetArrival() {
-  decline(arrival);
+  const inWindow = begunHere(arrival.id)?.way === "popup";
+  said(decline(arrival), inWindow);
   arrival = null;
-  unask();
-  say("Nothing was connected.");
-  showList();
+  if (!inWindow) showList();
 }
 
 function ask(question) {

@@ -78,6 +78,25 @@ def test_who_does_not_agree_is_sent_nowhere(person: PersonFactory, backstage: Ba
     assert backstage.status("bob", installation)["reason"] == "never_connected"
 
 
+def test_who_agrees_after_the_ten_minutes_goes_on_with_an_authorization_that_is_still_good(
+    person: PersonFactory, backstage: Backstage
+) -> None:
+    backstage.install_by_hand("Pondered Files")
+    bob = person("bob")
+    asked = Asked(bob.context)
+    bob.page.clock.install()
+    signed_in(bob.page, "bob")
+
+    press(bob.page, "Pondered Files", "Connect")
+    _asks(bob, "Pondered Files", "This is where it leads:")
+    backstage.let_authorizations_end()
+    bob.page.clock.fast_forward("11:00")
+    consent(_goes_on(bob.page, "Pondered Files", backstage.places.provider.removeprefix("http://")), "bob")
+
+    is_shown(bob.page, "Pondered Files", "Connected")
+    assert asked.count("POST", AUTHORIZE) == 2
+
+
 def test_an_admin_who_changes_the_scopes_while_the_page_is_open_has_everybody_asked_anew(
     person: PersonFactory, backstage: Backstage
 ) -> None:
