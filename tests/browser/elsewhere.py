@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
+
+from tests.browser.serving import Serving
 
 
-class Elsewhere:
+class Elsewhere(Serving):
     """Serves the pages that it is given, by path, at `origin`."""
 
     def __init__(self) -> None:
         self.pages: dict[str, tuple[str, Mapping[str, str]]] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.origin = f"http://localhost:{self._server.server_port}"
+        super().__init__(self._handler())
+        self.origin = f"http://localhost:{self.port}"
 
     def put(self, path: str, html: str, **headers: str) -> str:
         """Put a page there, and give its address. In names of headers `_` stands for `-`."""
         self.pages[path] = (html, {name.replace("_", "-"): value for name, value in headers.items()})
         return f"{self.origin}{path}"
-
-    def __enter__(self) -> Elsewhere:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         pages = self.pages

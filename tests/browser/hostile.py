@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+from tests.browser.serving import Serving
 
 MARKUP = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
 SCOPE = "<img/src=x/onerror=alert(3)>"  # what RFC 6749 section 3.3 lets into a scope
 
 
-class HostileServer:
+class HostileServer(Serving):
     """Answers at `origin`: `/mcp` wants a token, and `/authorize` says at once that nothing was allowed."""
 
     def __init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.origin = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(self._handler())
+        self.origin = f"http://127.0.0.1:{self.port}"
         self.mcp = f"{self.origin}/mcp"
-
-    def __enter__(self) -> HostileServer:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     @property
     def resource_metadata(self) -> str:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.browser.serving import Serving
 
 SERVER_METADATA = "/.well-known/oauth-authorization-server"
 RESOURCE_METADATA = "/.well-known/oauth-protected-resource/mcp"
 
 
-@dataclass
-class Server:
+class Server(Serving):
     """Answers each question with `status`, at `mcp` and elsewhere; `documents` are at its origin, by path."""
 
-    status: int = 200
-    documents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.origin = f"http://127.0.0.1:{self._server.server_port}"
+    def __init__(self, status: int = 200) -> None:
+        super().__init__(self._handler())
+        self.status = status
+        self.documents: dict[str, Mapping[str, Any]] = {}
+        self.origin = f"http://127.0.0.1:{self.port}"
         self.mcp = f"{self.origin}/mcp"
 
     def describe(self, **members: Any) -> None:
@@ -33,16 +30,6 @@ class Server:
         metadata = {**usual, **ends, "code_challenge_methods_supported": ["S256"], **members}
         self.documents[SERVER_METADATA] = {name: value for name, value in metadata.items() if value is not None}
         self.documents[RESOURCE_METADATA] = {"resource": self.mcp, "authorization_servers": [self.origin]}
-
-    def __enter__(self) -> Server:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         here = self
