@@ -147,15 +147,18 @@ def test_every_link_leads_to_a_file_a_heading_or_a_host_that_we_chose(document: 
         assert not parts.fragment or parts.fragment in anchors(target), link
 
 
+MADE_BY_THE_BUILD = {"dist/"}
+
+
 @pytest.mark.parametrize("document", MARKDOWN, ids=named)
 def test_every_file_that_a_document_quotes_exists(document: Path) -> None:
     paths = [
         word for word in quoted(document) if re.fullmatch(r"[\w*.-]+(/[\w*.-]+)*(/|\.(py|toml|ya?ml|json|md))", word)
     ]
-    missing = [
+    missing = {
         path for path in paths if not any(any(home.glob(path.rstrip("/"))) for home in (ROOT, PACKAGE, SATELLITE))
-    ]
-    assert missing == []
+    }
+    assert missing <= MADE_BY_THE_BUILD
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=named)
