@@ -30,7 +30,9 @@ function say(sentence, kind = "note") {
 
 function problem(detail) {
   if (detail instanceof SignedOut) return signedOut();
-  say(detail instanceof SignInRefused ? detail.message : problemOf(detail), "trouble");
+  if (!(detail instanceof SignInRefused)) return say(problemOf(detail), "trouble");
+  say(detail.message, "trouble");
+  if (!signIn.token) askToSignIn();
 }
 
 document.addEventListener("strongroom-problem", (event) => problem(event.detail));
@@ -289,7 +291,15 @@ function elsewhere() {
   say(`This page lives at another address: ${settings.origin}${PAGE}.`);
 }
 
-start().catch((failed) => {
+function failedToStart(failed) {
   problem(failed);
   if (!signIn.token) askToSignIn();
+}
+
+// What arrives at the very page that is open already does not load it anew.
+window.addEventListener("hashchange", () => {
+  arrival = takeArrival();
+  if (arrival) start().catch(failedToStart);
 });
+
+start().catch(failedToStart);

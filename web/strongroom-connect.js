@@ -139,7 +139,8 @@ export class Authorization {
         const state = await this.#state();
         if (!UNDER_WAY.has(state)) return this.#ended(state, nudges.code);
         if (nudges.code === "declined") return this.#ended("declined", null); // its secret is gone: nothing comes of it
-        if (open === this.#looksClosed()) onWindow((open = !open));
+        // After that the window is on its way back, and is isolated by our own callback.
+        if (state === "pending" && open === this.#looksClosed()) onWindow((open = !open));
         await nudges.next(Date.now() - began < FIRST_MINUTE ? SOON : LATER, this.#stopping.signal);
       }
       return this.#ended("stopped", null);

@@ -82,7 +82,7 @@ def test_a_consent_at_a_link_of_somebody_else_gives_them_nothing_and_is_ended_on
     carol.expect("status of 404")
     lured = lure(backstage, bob, carol)
 
-    expect(carol.page.get_by_text("Sign in to finish connecting.")).to_be_visible()
+    expect(carol.page.get_by_role("textbox", name="Account")).to_be_visible()
     seen = seen_by(backstage, "bob", lured.id)
     assert seen["state"] == "returned"
     assert lured.secret not in str(seen)
@@ -150,7 +150,7 @@ def test_control_a_page_that_told_nobody_would_leave_the_attackers_authorization
 
 # -- A7: our own link
 
-STARTS_BY_ITSELF = ("this.#arrived = true;", "if (!this.#arrived && found) this.#flows.connect(found);")
+STARTS_BY_ITSELF = ("this.#arrived = true;", "if (!this.#arrived && found) this.#flows.connect(found, { seen: true });")
 
 
 @requirement("attack:A7")

@@ -25,7 +25,7 @@ FOR_NOBODY = (
     r"MessageChannel|SharedWorker|serviceWorker|\bnew Worker\b|window\.name|document\.domain|document\.cookie",
     r"\bopener\b(?! = null;)",
     rf"{GLOBAL}(?:\[|\.(?:frames|parent|self|top)\b)|(?<![.\w-])(?:parent|top)\.\w|\bframes\b|\.source\b",
-    r"""addEventListener\(\s*["'`](?:message|messageerror|storage|hashchange)""",
+    r"""addEventListener\(\s*["'`](?:message|messageerror|storage)""",
 )
 FOR_CONNECT_ALONE = (rf"{GLOBAL}\.open\b", r"(?<![.#\w])open\(", "BroadcastChannel", "postMessage|onmessage")
 OPEN_OF_ITS_OWN = r"(?m)^(?:async )?function open\(.*\{$"
