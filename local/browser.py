@@ -31,4 +31,6 @@ def pytest_arguments(arguments: Sequence[str]) -> list[str]:
     asked = parser.parse_args(arguments)
     wanted = ["-k", asked.expression] if asked.expression else []
     shown = [f"--{name}" for name in ("headed", "screenshots") if getattr(asked, name)]
-    return [checks.BROWSER_TESTS, "-rsfE", "--tb=short", *wanted, "--port", str(asked.port), *shown]
+    # Each process has a system of its own, so a file stays with one of them.
+    spread = [] if asked.expression or asked.headed else ["-n", "2", "--dist", "loadfile"]
+    return [checks.BROWSER_TESTS, "-rsfE", "--tb=short", *spread, *wanted, "--port", str(asked.port), *shown]

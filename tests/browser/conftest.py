@@ -29,6 +29,7 @@ from tests.browser.steps import signed_in
 PersonFactory = Callable[..., Profile]
 Picture = Callable[..., None]
 
+APART = 300  # a system takes about a hundred ports, and tests with a second one take the next two hundred
 FAILED = pytest.StashKey[bool]()
 PICTURES = {True: ROOT / "docs" / "screenshots", False: DATA / "screenshots"}
 DOCUMENTED = "test_pictures.py"  # the others' pictures are for whoever works on the page
@@ -40,9 +41,15 @@ expect.set_options(timeout=PATIENCE)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     options = parser.getgroup("browser")
-    options.addoption("--port", type=int, default=9700, help="the first of about a hundred ports")
+    options.addoption("--port", type=int, default=9700, help="the first of three hundred ports for each process")
     options.addoption("--headed", action="store_true", help="show the browser's windows")
     options.addoption("--screenshots", action="store_true", help="write the pictures to docs/screenshots")
+
+
+def first_port(config: pytest.Config) -> int:
+    """Give the first port of this process: of several at once each has a system of its own."""
+    worker = getattr(config, "workerinput", {}).get("workerid", "gw0")
+    return int(config.getoption("--port")) + APART * int(worker.removeprefix("gw"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -65,7 +72,7 @@ def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def stage(browser: Browser, pytestconfig: pytest.Config) -> Iterator[Stage]:
     """The local system, for the whole run. It asks for the browser first: without one nothing is started."""
-    with standing(Ports(pytestconfig.getoption("--port"))) as running:
+    with standing(Ports(first_port(pytestconfig))) as running:
         shutil.rmtree(_failures(running), ignore_errors=True)
         yield running
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, Request, Route, expect
+from playwright.sync_api import Error, Page, Request, Route, expect
 
 from examples import host_page
 from local.plan import ROOT, Ports, origin
@@ -47,14 +47,14 @@ def site_of(stage: Stage) -> str:
 
 
 @pytest.fixture(scope="module")
-def product(browser: Browser, pytestconfig: pytest.Config) -> Iterator[Product]:
+def product(stage: Stage) -> Iterator[Product]:
     """A second system, whose operator has set `WebClientUrl` to the product's page, and listed one more origin."""
-    ports = Ports(pytestconfig.getoption("--port") + APART)
+    ports = Ports(stage.places.ports.first + APART)
     host = origin(ports.host_page)
     with Elsewhere() as listed:
         parameters = {"WebClientUrl": f"{host}/connected", "WebOrigins": f"{host},{listed.origin}"}
-        with standing(ports, parameters=parameters) as stage:
-            yield Product(stage, listed)
+        with standing(ports, parameters=parameters) as second:
+            yield Product(second, listed)
 
 
 @pytest.fixture

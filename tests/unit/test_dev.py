@@ -236,7 +236,12 @@ def test_the_browser_and_the_terminal_take_the_same_options() -> None:
         "9800",
         *given[-2:],
     ]
-    assert browser.pytest_arguments([]) == ["tests/browser", "-rsfE", "--tb=short", "--port", "9700"]
+
+
+def test_a_whole_run_in_the_browser_is_spread_over_two_processes_file_by_file() -> None:
+    usual = ["tests/browser", "-rsfE", "--tb=short"]
+
+    assert browser.pytest_arguments([]) == [*usual, "-n", "2", "--dist", "loadfile", "--port", "9700"]
 
 
 def test_a_whole_run_in_the_browser_checks_types_first_and_a_chosen_one_does_not() -> None:
