@@ -206,7 +206,7 @@ async function done(desk, answer, { trouble = null, goesTo = null } = {}) {
     heading,
     trouble ? element("p", { class: "strongroom-notice strongroom-trouble" }, trouble) : null,
     lacks ? element("p", { class: "strongroom-notice strongroom-trouble" }, lacks) : null,
-    goesTo ? element("p", {}, `Go on in the window of ${goesTo}, which has opened.`) : null,
+    goesTo ? element("p", {}, `What comes of connecting it at ${goesTo} is told at ${answer.name} in the list.`) : null,
     element("p", {}, whatNow(answer, goesTo)),
     actions(another),
   );

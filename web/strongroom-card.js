@@ -51,13 +51,13 @@ function facts(...pairs) {
   return element("dl", { class: "strongroom-facts" }, ...rows);
 }
 
-function standing({ connection, sharing }, { user }) {
+function standing({ connection, sharing, enabled }, { user }) {
   if (!connection) return [];
-  const held = connection.last_success_at !== null;
+  const serves = ["connected", "expired"].includes(connection.status);
   return [
-    ["Account", held ? whoConnected(connection, sharing, user) : null],
-    ["At the provider", held ? connection.account : null],
-    ["Token", held ? expiryOf(connection) : null],
+    ["Account", serves ? (connection.account ?? "the provider does not say which") : null],
+    ["Connected by", serves ? whoConnected(connection, sharing, user) : null],
+    ["Token", serves ? (enabled ? expiryOf(connection) : endOf(connection)) : null],
     ["Allowed until", connection.consent_ends_at === null ? null : timeAt(connection.consent_ends_at)],
     ["Allowed", connection.scopes.length ? codes(connection.scopes) : null],
     ["Not allowed", connection.missing_scopes.length ? codes(connection.missing_scopes) : null],
@@ -65,13 +65,18 @@ function standing({ connection, sharing }, { user }) {
   ];
 }
 
-// Our own words, apart from what the provider calls the account: that may be any text.
+// The person here, apart from the account there: they may have signed in at the provider under any name.
 function whoConnected({ authorized_by }, sharing, user) {
-  if (sharing === "per_user") return user ? `connected as ${user}` : null;
+  if (sharing === "per_user") return user ? `you, as ${user}` : null;
   if (!authorized_by) return null;
   const leftAt = authorized_by.left_at;
   const left = leftAt ? `, who left the team at ${dateOf(leftAt)}; it goes on working` : "";
-  return `connected by ${authorized_by.user}${left}`;
+  return authorized_by.user + left;
+}
+
+// While nothing is renewed.
+function endOf({ expires_at }) {
+  return expires_at === null ? null : ["ends ", timeAt(expires_at)];
 }
 
 function codes(words) {

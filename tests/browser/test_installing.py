@@ -55,7 +55,7 @@ def test_install_and_authorize_opens_the_window_inside_the_click_and_connects_th
     held.go()
     installation = installed(alice.page, backstage, "Quick Files")
     host = backstage.places.provider.removeprefix("http://")
-    expect(installing(alice.page)).to_contain_text(f"Go on in the window of {host}, which has opened.")
+    expect(installing(alice.page)).to_contain_text(f"What comes of connecting it at {host} is told")
     expect(installing(alice.page)).to_contain_text("Others can connect at Quick Files in the list.")
     consent(popup, "alice")
 
@@ -144,7 +144,7 @@ def test_sharing_is_confirmed_before_and_at_the_end_and_serves_whoever_is_no_adm
     bob = person("bob")
     signed_in(bob.page, "bob")
     is_shown(bob.page, "Team Archive", "Connected")
-    assert facts(bob.page, "Team Archive")["Account"] == "connected by alice"
+    assert facts(bob.page, "Team Archive")["Connected by"] == "alice"
     expect(card(bob.page, "Team Archive").get_by_role("button")).to_have_count(0)
     assert backstage.tool_says("bob", installation) == "alice"
 

@@ -123,7 +123,9 @@ def test_a_list_reads_as_articles_with_names_facts_and_buttons(person: PersonFac
           - paragraph: /^Connected$/
           - paragraph: "It works, and is renewed by itself: you need do nothing."
           - term: Account
-          - definition: connected as bob
+          - definition: the provider does not say which
+          - term: Connected by
+          - definition: you, as bob
           - term: Token
           - definition:
             - text: renewed by itself; this one ends

@@ -157,3 +157,11 @@ def test_the_landing_page_takes_what_arrives_before_anything_else() -> None:
     assert re.findall(r"<script[^>]*src=\"([^\"]+)\"", page) == ["connected.js"]
     after_imports = re.sub(r"^(//.*|import [^;]*;)\n", "", script, flags=re.MULTILINE).strip()
     assert after_imports.startswith("const arrival = takeArrival();")
+
+
+def test_the_document_names_every_method_of_the_api() -> None:
+    source = MODULES["strongroom-api.js"]
+    methods = set(re.findall(r"^  (?:async )?([a-z]\w*)\(.*\{$", source, re.MULTILINE)) - {"constructor"}
+    [told] = re.findall(r"^`Strongroom` has a method .*? `list` gives", text(DOCUMENT), re.MULTILINE | re.DOTALL)
+
+    assert methods == {name.partition("(")[0] for name in quoted_in(told)} - {"Strongroom", "list` gives"}
