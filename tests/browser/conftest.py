@@ -93,9 +93,13 @@ def elsewhere() -> Iterator[Elsewhere]:
 
 
 @pytest.fixture
-def person(request: pytest.FixtureRequest, browser: Browser, stage: Stage) -> Iterator[PersonFactory]:
+def person(
+    request: pytest.FixtureRequest, browser: Browser, stage: Stage, backstage: Backstage
+) -> Iterator[PersonFactory]:
     """Give somebody a browser profile: `person("bob")`, `person("bob", color_scheme="dark")`, `person("mallory",
-    origins=[elsewhere.origin])` for who visits pages that are not ours. The rest goes to Playwright's `new_context`."""
+    origins=[elsewhere.origin])` for who visits pages that are not ours. The rest goes to Playwright's `new_context`.
+
+    It wants `backstage`, so that the windows close before that takes away what they show."""
     profiles: list[Profile] = []
 
     def enter(account: str, *, origins: tuple[str, ...] = (), **options: Any) -> Profile:
