@@ -95,7 +95,7 @@ def parser() -> argparse.ArgumentParser:
         "--without-node", action="store_true", help="skip the peers that need Node, as if it were missing"
     )
     browser = command("browser", "play what people do on the Connections page, in a real Chromium")
-    browser.add_argument("--port", type=port, default=9700, help="the first of about a hundred ports (default 9700)")
+    browser.add_argument("--port", type=port, default=9700, help="the first of six hundred ports (default 9700)")
     browser.add_argument("-k", metavar="TEXT", dest="expression", help="only tests whose names match")
     browser.add_argument("--headed", action="store_true", help="show the browser's windows")
     browser.add_argument(

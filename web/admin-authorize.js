@@ -17,16 +17,13 @@ export function shownBefore({ url, probed }, { provider, scopes }) {
 }
 
 function entered({ authorization, token }) {
-  return { provider_host: hostOf(authorization), token_host: hostOf(token) };
+  return { provider_host: hostIn(authorization), token_host: hostIn(token) };
 }
 
 function found(provider) {
   return provider ? { provider_host: provider.authorization_host, token_host: provider.token_host } : null;
 }
 
-function hostOf(url) {
-  return URL.canParse(url) ? new URL(url).host : url;
-}
 
 // Gives a function that has one key for one body, whatever becomes of the request, and another key for another body.
 export function once() {

@@ -202,8 +202,8 @@ export class StrongroomConnections extends HTMLElement {
   }
 
   async #load() {
-    const [api, team] = [this.getAttribute("api"), this.#team];
-    const isStill = () => api === this.getAttribute("api") && team === this.#team;
+    const [api, team, token] = [this.getAttribute("api"), this.#team, this.#token];
+    const isStill = () => api === this.getAttribute("api") && team === this.#team && token === this.#token;
     if (!this.isConnected || !this.#token || !api || !team) return;
     if (!this.#list) this.#loading();
     try {

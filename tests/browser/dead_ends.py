@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 import json
-import threading
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Literal, TypeAlias
+from http.server import BaseHTTPRequestHandler
+from typing import Literal, Self, TypeAlias
+
+from tests.browser.serving import Serving
 
 Kind: TypeAlias = Literal["nobody there", "provider fails", "no registration"]
 METADATA = "/.well-known/oauth-protected-resource"
 
 
-class DeadEnd:
+class DeadEnd(Serving):
     """Nobody listens there; or the provider that it names answers everything with 500; or it names none, and there is
     nobody to register at."""
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Answers, self))
-        self.origin = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(self._handler())
+        self.origin = f"http://127.0.0.1:{self.port}"
         self.url = f"{self.origin}/mcp"
 
-    def __enter__(self) -> DeadEnd:
-        if self.kind == "nobody there":
-            self._server.server_close()
-        else:
-            threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    def __enter__(self) -> Self:
+        if self.kind != "nobody there":
+            return super().__enter__()
+        self._server.server_close()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *why: object) -> None:
         if self.kind != "nobody there":
-            self._server.shutdown()
-            self._server.server_close()
+            super().__exit__(*why)
 
     @property
     def challenge(self) -> str:
@@ -51,25 +46,26 @@ class DeadEnd:
             return 200, {"resource": self.url, "authorization_servers": [f"{self.origin}/provider"]}
         return 500, {}
 
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        here = self
 
-class _Answers(BaseHTTPRequestHandler):
-    def __init__(self, dead_end: DeadEnd, *rest: object) -> None:
-        self.dead_end = dead_end
-        super().__init__(*rest)  # type: ignore[arg-type]
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                status, document = here.told(self.path)
+                body = json.dumps(document).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                if status == 401:
+                    self.send_header("WWW-Authenticate", here.challenge)
+                self.end_headers()
+                self.wfile.write(body)
 
-    def do_GET(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        status, document = self.dead_end.told(self.path)
-        body = json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        if status == 401:
-            self.send_header("WWW-Authenticate", self.dead_end.challenge)
-        self.end_headers()
-        self.wfile.write(body)
+            def do_POST(self) -> None:
+                self.do_GET()
 
-    do_POST = do_GET  # noqa: N815, the library's name
+            def log_message(self, format: str, *args: object) -> None:
+                pass
 
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+        return Handler

@@ -8,7 +8,7 @@ import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,15 +20,20 @@ from local.services.browser import Browser
 from local.services.exchange import s256
 
 ROOT = Path(__file__).parents[2]
-LOWEST, HIGHEST = 20_000, 32_000
+LOWEST, HIGHEST = 11_000, 20_000  # whole systems are looked for above
 
 
 def free_ports(count: int) -> list[int]:
-    """Find neighbouring ports that nobody listens on, below those that the system hands out by itself."""
+    """Find neighbouring ports that nobody holds, below those that most systems hand out by themselves."""
     for start in random.sample(range(LOWEST, HIGHEST - count), 100):
-        if all(_is_free(start + offset) for offset in range(count)):
+        if are_free(range(start, start + count)):
             return list(range(start, start + count))
     raise RuntimeError("no free ports")
+
+
+def are_free(ports: Iterable[int]) -> bool:
+    """Say whether a server may take all of these: nobody listens there, and no connection goes out from there."""
+    return all(map(_is_free, ports))
 
 
 def _is_free(port: int) -> bool:

@@ -224,7 +224,7 @@ def test_the_built_token_function_starts_from_what_was_built(local_artifacts: Pa
 def test_the_built_page_function_serves_its_own_copy_of_the_files(local_artifacts: Path) -> None:
     program = "import app; print(app.FILES, *app.SITE.files)"
     path = os.pathsep.join([str(local_artifacts / "web"), str(local_artifacts / "layer" / "python")])
-    run = subprocess.run(  # noqa: S603
+    run = subprocess.run(  # noqa: S603 -- our own program
         [sys.executable, "-c", program],
         env={**os.environ, **SETTINGS, "PYTHONPATH": path},
         cwd="/",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 
 from local.front import Front
 from local.payload import Request, Response
-from local.plan import Options, Ports
+from local.plan import HIGHEST_PORT, Options, Ports
+from tests.contract.service_processes import are_free
 
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
@@ -186,18 +186,13 @@ def options(folder: Path, ports: Ports, issuer: str) -> Options:
 
 
 def free_ports(start: int) -> Ports:
-    """Find seven neighbouring ports that nobody listens on, below those of outgoing connections.
+    """Find seven neighbouring ports that a system may take, from `start` on.
 
     Tests that run at the same time look in different places.
     """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    possible = range(start + 200 * (worker % 10), 31000, 2000)
-    return next(Ports(first) for first in possible if all(map(_is_free, range(first, first + 7))))
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+    possible = range(start + 200 * (worker % 10), HIGHEST_PORT, 500)
+    return next(Ports(first) for first in possible if are_free(range(first, first + 7)))
 
 
 def until(condition: Callable[[], bool], within: float = 30.0) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from strongroom.domain.connection import Connection, Destination, Owner, Renewal, SealedTokens, Standing, Version
+from strongroom.domain.connection import Connection, Owner, Renewal, Standing, Version
+from strongroom.domain.sealed_tokens import Destination, SealedTokens
 from strongroom.domain.table import Committed, Item, Value, Write
 from tests.fakes.table import FakeTable
 

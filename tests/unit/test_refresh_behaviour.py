@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from strongroom.domain.catalog import Catalog, CatalogEntry, Reading, Refreshing, Revoking
-from strongroom.domain.connection import SealedTokens
 from strongroom.domain.policy import DAY, HOUR
 from strongroom.domain.renewal import unused_life
 from strongroom.domain.renewal_outcome import Renewed
 from strongroom.domain.rescue import CompletionResult, RenewalResult, decode
+from strongroom.domain.sealed_tokens import SealedTokens
 from strongroom.domain.table import Item
 from tests.unit.renewals import (
     Scene,

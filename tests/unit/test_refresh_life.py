@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from strongroom.domain import consent, refresh_life
 from strongroom.domain.catalog import Catalog, CatalogEntry, Refreshing
-from strongroom.domain.connection import Connection, SealedTokens
+from strongroom.domain.connection import Connection
 from strongroom.domain.exchange import Issued, judge_token_answer
 from strongroom.domain.http import Answer, Outgoing, Reply
 from strongroom.domain.policy import DAY, HOUR, Policy
 from strongroom.domain.refresh_life import Lasting, after_renewal, of_consent
 from strongroom.domain.renewal import next_due
+from strongroom.domain.sealed_tokens import SealedTokens
 from strongroom.domain.secret import Secret
 from tests.requirements import requirement
 from tests.unit.attacks.hostile import altered, with_members

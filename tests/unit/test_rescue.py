@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strongroom.domain import rescue
-from strongroom.domain.connection import Connection, Owner, Renewal, SealedTokens, Standing, Version
+from strongroom.domain.connection import Connection, Owner, Renewal, Standing, Version
 from strongroom.domain.errors import InvalidRequest
 from strongroom.domain.policy import Policy
 from strongroom.domain.rescue import LONGEST, CompletionResult, RenewalResult, Rescued
 from strongroom.domain.rows import NewerRow
+from strongroom.domain.sealed_tokens import SealedTokens
 from strongroom.domain.sealing import COMMITMENT_BYTES, SALT_BYTES, Box, Envelope
 from tests.unit.connections import DESTINATION, FRESH, NOW
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from strongroom.domain.connection import SealedTokens
 from strongroom.domain.policy import DAY, HOUR
+from strongroom.domain.sealed_tokens import SealedTokens
 from strongroom.domain.table import Item, Key
 from tests.requirements import requirement
 from tests.unit.connections import NOW, TOKENS

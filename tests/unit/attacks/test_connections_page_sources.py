@@ -27,6 +27,7 @@ FOR_NOBODY = (
     rf"{GLOBAL}(?:\[|\.(?:frames|parent|self|top)\b)|(?<![.\w-])(?:parent|top)\.\w|\bframes\b|\.source\b",
     r"""addEventListener\(\s*["'`](?:message|messageerror|storage)""",
 )
+FOR_PAGE_ALONE = (r"hashchange",)  # what arrives at the page that is open already
 FOR_CONNECT_ALONE = (rf"{GLOBAL}\.open\b", r"(?<![.#\w])open\(", "BroadcastChannel", "postMessage|onmessage")
 OPEN_OF_ITS_OWN = r"(?m)^(?:async )?function open\(.*\{$"
 MARKUP = (
@@ -54,6 +55,7 @@ def dealings(given: Scripts) -> list[str]:
     """Find what scripts have to do with other windows beyond what one of them may."""
     places = [(name, pattern) for name in given for pattern in FOR_NOBODY]
     places += [(name, pattern) for name in given if name != CONNECT for pattern in FOR_CONNECT_ALONE]
+    places += [(name, pattern) for name in given if name != PAGE for pattern in FOR_PAGE_ALONE]
     hits = [(name, hit.group()) for name, pattern in places for hit in re.finditer(pattern, given[name])]
     its_own = {name for name, source in given.items() if re.search(OPEN_OF_ITS_OWN, source)}
     return [f"{name}: {hit}" for name, hit in hits if hit != "open(" or name not in its_own]

@@ -11,8 +11,9 @@ import pytest
 
 from strongroom.domain import keys, rescue
 from strongroom.domain.authorization import Authorization
-from strongroom.domain.connection import Connection, Destination, Owner, Version
+from strongroom.domain.connection import Connection, Owner, Version
 from strongroom.domain.rescue import CompletionResult
+from strongroom.domain.sealed_tokens import Destination
 from strongroom.flows import settle
 from tests.requirements import requirement
 from tests.unit.attacks.doors import Stage, unchanged

@@ -13,9 +13,10 @@ from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from strongroom.domain import identifiers, keys
-from strongroom.domain.connection import Destination, Owner, Standing
+from strongroom.domain.connection import Owner, Standing
 from strongroom.domain.installation import Sharing
 from strongroom.domain.rows import number, optional_number, optional_text, texts
+from strongroom.domain.sealed_tokens import Destination
 from strongroom.domain.sealing import Place
 from strongroom.domain.secret import Secret
 from strongroom.domain.table import Change, Is, Item, Key, Value, every

@@ -11,17 +11,10 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from strongroom.domain import keys
-from strongroom.domain.connection import (
-    Connection,
-    Destination,
-    Owner,
-    SealedTokens,
-    Standing,
-    Version,
-    token_place,
-)
+from strongroom.domain.connection import Connection, Owner, Standing, Version, token_place
 from strongroom.domain.policy import DAY, Policy
 from strongroom.domain.rows import OF_OUR_FORM, number, optional_number, readable
+from strongroom.domain.sealed_tokens import Destination, SealedTokens
 from strongroom.domain.sealing import Place
 from strongroom.domain.table import Change, Is, Item, Key, Missing, Put, Value, every
 

@@ -5,8 +5,8 @@ Nothing here ends anything. A provider's clock may differ, and only its `invalid
 
 from __future__ import annotations
 
-from strongroom.domain.connection import SealedTokens
 from strongroom.domain.policy import DAY, Policy
+from strongroom.domain.sealed_tokens import SealedTokens
 
 ANNOUNCED_AHEAD = 7 * DAY
 ANNOUNCED_PART = 5

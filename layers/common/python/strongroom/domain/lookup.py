@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from strongroom.domain.connection import Connection, SealedTokens, Standing
+from strongroom.domain.connection import Connection, Standing
 from strongroom.domain.errors import InvalidRequest
+from strongroom.domain.sealed_tokens import SealedTokens
 from strongroom.domain.status import person_must_act
 
 USUAL_VALIDITY = 60

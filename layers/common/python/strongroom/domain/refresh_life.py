@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from strongroom.domain.catalog import Refreshing
-from strongroom.domain.connection import SealedTokens
 from strongroom.domain.exchange import Issued
+from strongroom.domain.sealed_tokens import SealedTokens
 
 LEAST_EXTENSION = 60
 """Seconds by which an end must move to have been put off: less is rounding, and time on the way."""

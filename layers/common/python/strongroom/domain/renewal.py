@@ -12,10 +12,11 @@ from typing import TypeAlias
 
 from strongroom.domain import consent, refresh_life
 from strongroom.domain.catalog import Refreshing
-from strongroom.domain.connection import NO_ANSWER, RENEWAL_ATTRIBUTES, Connection, SealedTokens
+from strongroom.domain.connection import NO_ANSWER, RENEWAL_ATTRIBUTES, Connection
 from strongroom.domain.exchange import Issued
 from strongroom.domain.policy import Policy
 from strongroom.domain.schedule import SECOND_LOOK_AFTER, Life, due_at, retry_after
+from strongroom.domain.sealed_tokens import SealedTokens
 from strongroom.domain.table import Below, Change, Condition, Every, Is, Lacks, Value, either, every
 
 CALL = 10.0

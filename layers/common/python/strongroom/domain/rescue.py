@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from strongroom.domain.connection import RENEWAL_ATTRIBUTES, Connection, Destination, SealedTokens
+from strongroom.domain.connection import RENEWAL_ATTRIBUTES, Connection
 from strongroom.domain.errors import IntegrityError, InvalidRequest
 from strongroom.domain.identifiers import is_minted, is_version
 from strongroom.domain.policy import Policy
 from strongroom.domain.rows import optional_number
+from strongroom.domain.sealed_tokens import Destination, SealedTokens
 from strongroom.domain.sealing import Envelope
 from strongroom.domain.table import Change, Item, Value
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from strongroom.domain.connection import Connection, Expiry, Owner, SealedTokens, Standing
+from strongroom.domain.connection import Connection, Owner, Standing
 from strongroom.domain.consent import ends_soon, has_ended
 from strongroom.domain.installation import Installation
+from strongroom.domain.sealed_tokens import Expiry, SealedTokens
 from strongroom.domain.team import Member
 
 Name: TypeAlias = Literal["connected", "expired", "auth_required", "not_connected"]

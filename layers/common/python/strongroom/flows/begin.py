@@ -9,12 +9,12 @@ from strongroom.domain import identifiers, keys
 from strongroom.domain.authorization import LIFETIME, Authorization
 from strongroom.domain.authorization_request import AuthorizationRequest, authorization_url, code_challenge
 from strongroom.domain.by_hand import ByHand, by_hand
-from strongroom.domain.connection import Destination
 from strongroom.domain.errors import Conflict, Unavailable
 from strongroom.domain.installation import Installation
 from strongroom.domain.provider import ProviderClient
 from strongroom.domain.provider_client import KeptClient, must_prove_issuer
 from strongroom.domain.return_to import checked_return_to
+from strongroom.domain.sealed_tokens import Destination
 from strongroom.domain.secret import Secret
 from strongroom.domain.step_up import scopes_to_ask_again
 from strongroom.domain.table import Change, Committed, Is, Missing, Put, every

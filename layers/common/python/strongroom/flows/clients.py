@@ -8,7 +8,7 @@ from strongroom.domain import keys
 from strongroom.domain.breaker import Breaker
 from strongroom.domain.client_authentication import PublicKey, assertion_to_sign, key_id, signed
 from strongroom.domain.client_document import Published, client_document
-from strongroom.domain.connection import Connection, Destination
+from strongroom.domain.connection import Connection
 from strongroom.domain.errors import NotFound
 from strongroom.domain.exchange import ClientRejected
 from strongroom.domain.json_document import JsonObject
@@ -16,6 +16,7 @@ from strongroom.domain.provider import AUTH_METHODS, AuthMethod, ProviderClient
 from strongroom.domain.provider_client import SOURCES, KeptClient
 from strongroom.domain.renewal import ONE_WRITE
 from strongroom.domain.rows import number, optional_number, texts
+from strongroom.domain.sealed_tokens import Destination
 from strongroom.domain.sealing import TeamKeys
 from strongroom.domain.secret import Secret
 from strongroom.domain.secret_rotation import SecretState

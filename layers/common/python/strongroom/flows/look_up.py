@@ -7,11 +7,12 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from strongroom.domain import keys
-from strongroom.domain.connection import Connection, Expiry
+from strongroom.domain.connection import Connection
 from strongroom.domain.errors import AuthorizationRequired, NotFound, Unavailable
 from strongroom.domain.installation import usual_headers
 from strongroom.domain.lookup import LONGEST_CACHE, HandOut, PersonMustAct, Renew, TooSoon, Wish, cache_until, decide
 from strongroom.domain.schedule import use_is_worth_a_write
+from strongroom.domain.sealed_tokens import Expiry
 from strongroom.domain.secret import Secret
 from strongroom.domain.status import REJECTIONS_COUNT_FOR, is_over, is_rejected, remembered_rejections
 from strongroom.domain.table import Below, Change, Committed, Lacks, Value, either, every

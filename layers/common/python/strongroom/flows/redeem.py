@@ -9,11 +9,12 @@ from strongroom.domain import exchange, refresh_life, token_requests
 from strongroom.domain.account import account_told
 from strongroom.domain.authorization import Authorization
 from strongroom.domain.authorization_response import AuthorizationCode
-from strongroom.domain.connection import Connection, SealedTokens, Version
+from strongroom.domain.connection import Connection, Version
 from strongroom.domain.errors import AuthorizationRefused, Conflict, ProviderFailed, Unavailable
 from strongroom.domain.provider_client import KeptClient
 from strongroom.domain.renewal import COMMIT, next_due
 from strongroom.domain.rescue import CompletionResult
+from strongroom.domain.sealed_tokens import SealedTokens
 from strongroom.domain.table import Committed
 from strongroom.domain.team import Team
 from strongroom.flows import clients

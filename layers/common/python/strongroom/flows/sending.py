@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from strongroom.domain import exchange
 from strongroom.domain.catalog import CatalogEntry
-from strongroom.domain.connection import Destination
 from strongroom.domain.errors import EgressRefused
 from strongroom.domain.http import Answer, NotSent, Outgoing
 from strongroom.domain.provider import ProviderClient
 from strongroom.domain.provider_client import KeptClient
+from strongroom.domain.sealed_tokens import Destination
 from strongroom.domain.token_requests import BackChannel
 from strongroom.flows import clients
 from strongroom.ports import Egress, Ports
