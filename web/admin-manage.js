@@ -1,11 +1,11 @@
 // What an admin sees and does of one installation: how everybody stands there, and every change. It reads the
-// installation when it is opened, and what it sends holds only for what it has read.
+// installation when it is opened and when the list was read again, and what it sends holds only for what it has read.
 
 import { changeForms } from "./admin-change.js";
 import { actions, opened } from "./admin-form.js";
 import { areConnected, CONSEQUENCES, people, whyNot } from "./admin-words.js";
 import { Refused } from "./strongroom-api.js";
-import { button, confirmed, element, replace } from "./strongroom-dom.js";
+import { button, confirmed, element, replace, tell } from "./strongroom-dom.js";
 import { timeAt } from "./strongroom-words.js";
 
 const CHANGED_MEANWHILE =
@@ -21,29 +21,67 @@ export function managePanel(installation, { strongroom, team, changed }) {
   const id = installation.installation;
   if (!kept.has(id)) kept.set(id, panelOf({ strongroom, team, id, changed }));
   const panel = kept.get(id);
-  replace(panel.firstElementChild, `Manage ${installation.name}`);
+  name(panel, installation);
   return panel;
+}
+
+function name(panel, installation) {
+  replace(panel.firstElementChild, `Manage ${installation.name}`);
 }
 
 function panelOf(subject) {
   const place = element("div");
   const panel = element("details", { class: "strongroom-manage" }, element("summary", { "data-act": "manage" }), place);
-  const show = () => opened(panel, place, () => open({ ...subject, place, panel }));
-  panel.addEventListener("toggle", () => (panel.open ? show() : replace(place)));
+  const desk = { ...subject, place, panel, shown: null, touched: false };
+  const show = () => opened(panel, place, () => open(desk));
+  panel.addEventListener("toggle", () => (panel.open ? show() : close(desk)));
+  panel.addEventListener("strongroom-again", () => again(desk).catch((problem) => tell(panel, problem)));
+  for (const event of ["click", "input"]) place.addEventListener(event, () => (desk.touched = true));
   return panel;
+}
+
+function close(desk) {
+  desk.shown = null;
+  replace(desk.place);
 }
 
 // Read everything anew and show it. `said` is what has just happened.
 async function open(desk, said = null) {
-  const { strongroom, team, id, place } = desk;
-  if (!said) replace(place, element("p", { "aria-busy": "true" }, "Looking how it stands…"));
-  const [{ installation, etag }, counts] = await Promise.all([strongroom.look(team, id), strongroom.counts(team, id)]);
-  const subject = { ...desk, installation, etag, counts, save: (act, done) => save(desk, act, done) };
+  if (!said) replace(desk.place, element("p", { "aria-busy": "true" }, "Looking how it stands…"));
+  show(desk, await read(desk), said);
+}
+
+async function read({ strongroom, team, id }) {
+  const [looked, counts] = await Promise.all([strongroom.look(team, id), strongroom.counts(team, id)]);
+  return { ...looked, counts };
+}
+
+function show(desk, found, said = null) {
+  const subject = { ...desk, ...found, save: (act, done) => save(desk, act, done), tooLate: () => tooLate(desk) };
   const outcome = said
     ? element("p", { tabindex: "-1", class: `strongroom-notice strongroom-${said.kind}` }, said.sentence)
     : null;
-  replace(place, outcome, standing(subject), changeForms(subject), switches(subject));
+  const stands = standing(subject);
+  replace(desk.place, outcome, stands, changeForms(subject), switches(subject));
+  Object.assign(desk, { shown: { subject, stands }, touched: false });
+  name(desk.panel, subject.installation);
   outcome?.focus();
+}
+
+// Read anew how everybody stands. The forms stay, with what is being typed in them; if nobody was in them yet and
+// somebody else has changed the installation, they are made anew too.
+async function again(desk) {
+  const { shown, place } = desk;
+  if (!shown) return;
+  const found = await read(desk);
+  if (desk.shown !== shown) return;
+  const { subject, stands } = shown;
+  const isInUse = desk.touched || place.contains(document.activeElement);
+  if (found.etag !== subject.etag && !isInUse) return show(desk, found);
+  name(desk.panel, found.installation);
+  subject.counts = found.counts;
+  shown.stands = standing(found);
+  stands.replaceWith(shown.stands);
 }
 
 // Send a change, and show what has come of it. If somebody else was first, nothing was sent that they had not seen.
@@ -52,10 +90,15 @@ async function save(desk, act, done) {
     await act();
   } catch (problem) {
     if (!(problem instanceof Refused && problem.status === 412)) throw problem;
-    return open(desk, { sentence: CHANGED_MEANWHILE, kind: "trouble" });
+    return tooLate(desk);
   }
+  desk.shown = null; // it is read anew as soon as the list is
   await desk.changed();
   await open(desk, { sentence: done, kind: "done" });
+}
+
+function tooLate(desk) {
+  return open(desk, { sentence: CHANGED_MEANWHILE, kind: "trouble" });
 }
 
 // -- How it stands
@@ -135,25 +178,26 @@ function enabling({ strongroom, team, id, installation, etag, save: saved }) {
   return act(CONSEQUENCES.enable, "Enable", () => saved(on, `${installation.name} is enabled.`));
 }
 
-function revokingAll({ strongroom, team, id, installation, etag, counts, save: saved }) {
-  const question = {
+function revokingAll(subject) {
+  const { strongroom, team, id, installation, etag, save: saved } = subject;
+  const question = () => ({
     title: `Revoke all connections of ${installation.name}?`,
-    text: [`${areConnected(counts)}.`, CONSEQUENCES.revokeAll],
+    text: [`${areConnected(subject.counts)}.`, CONSEQUENCES.revokeAll],
     yes: "Revoke all",
-  };
+  });
   const end = () => strongroom.revokeAll(team, id, etag);
-  const ask = async () => (await confirmed(question)) && saved(end, "Everything that was connected here is revoked.");
+  const ask = async () => (await confirmed(question())) && saved(end, "Everything that was connected here is revoked.");
   return act(CONSEQUENCES.revokeAll, "Revoke all connections", ask);
 }
 
 function uninstalling(subject) {
-  const { installation, counts } = subject;
-  const question = {
+  const { installation } = subject;
+  const question = () => ({
     title: `Uninstall ${installation.name}?`,
-    text: [`${areConnected(counts)}.`, CONSEQUENCES.uninstall],
+    text: [`${areConnected(subject.counts)}.`, CONSEQUENCES.uninstall],
     yes: `Uninstall ${installation.name}`,
-  };
-  const ask = async () => (await confirmed(question)) && uninstalled(subject);
+  });
+  const ask = async () => (await confirmed(question())) && uninstalled(subject);
   return act(CONSEQUENCES.uninstall, "Uninstall", ask);
 }
 
@@ -170,11 +214,11 @@ async function uninstalled(subject) {
   await removing(subject, remove);
 }
 
-async function removing(desk, remove) {
+async function removing(subject, remove) {
   try {
     await remove();
   } catch (problem) {
     if (!(problem instanceof Refused && problem.status === 412)) throw problem;
-    await open(desk, { sentence: CHANGED_MEANWHILE, kind: "trouble" });
+    await subject.tooLate();
   }
 }

@@ -22,6 +22,12 @@ export class Cards {
     this.#shown = installations;
     this.#context = context;
     this.#arrange([...installations.map((installation) => this.#article(installation)), ...after]);
+    this.#readAgain();
+  }
+
+  // What is open shows more than the list tells of it, and may have become old with it.
+  #readAgain() {
+    for (const part of this.#place.querySelectorAll("details[open]")) part.dispatchEvent(new Event("strongroom-again"));
   }
 
   // Forget what is about installations that are not there any more.
@@ -103,10 +109,11 @@ export class Cards {
     return article;
   }
 
-  // The timeline stays until the connection changes, the admin's panel until the installation does and nobody is in it.
+  // The timeline stays until the connection changes, the admin's panel until the installation does and it is closed.
   #kept(installation, about, before) {
     const timelineStays = before?.about.timeline === about.timeline;
-    const manageStays = before && (before.about.manage === about.manage || before.manage?.open);
+    const isInUse = this.#context.role === "team_admin" && isOpen(before?.manage);
+    const manageStays = before && (before.about.manage === about.manage || isInUse);
     return {
       timeline: timelineStays ? before.timeline : this.#make.timeline(installation),
       manage: manageStays ? before.manage : this.#make.manage(installation),
@@ -121,6 +128,10 @@ function ofTimeline({ name, enabled, connection }) {
 
 function ofManaging({ connection, ...rest }, role) {
   return JSON.stringify([rest, role]);
+}
+
+function isOpen(panel) {
+  return Boolean(panel && (panel.open || panel.querySelector("details[open]")));
 }
 
 function exchange(before, after, focused) {

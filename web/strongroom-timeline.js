@@ -10,7 +10,7 @@ const QUESTIONS = {
 };
 const HAPPENED = "What has happened";
 
-// A `<details>` that asks each time it is opened.
+// A `<details>` that asks each time it is opened, and while it is open whenever the list was read again.
 export function timeline(strongroom, team, installation) {
   const { name } = installation;
   const place = element("div", { class: "strongroom-timeline-told" });
@@ -18,7 +18,8 @@ export function timeline(strongroom, team, installation) {
   const whose = element("span", { class: "strongroom-unseen" }, ` (${name})`);
   const summary = element("summary", { "data-act": "timeline" }, question, whose);
   const made = element("details", { class: "strongroom-timeline", "data-part": "timeline" }, summary, place);
-  made.addEventListener("toggle", () => made.open && attempt(place, () => load(place, strongroom, team, installation)));
+  const ask = () => made.open && attempt(place, () => load(place, strongroom, team, installation));
+  for (const event of ["toggle", "strongroom-again"]) made.addEventListener(event, ask);
   return made;
 }
 
@@ -32,12 +33,23 @@ export function wantsMore(told) {
 async function load(place, strongroom, team, installation) {
   if (!place.childElementCount) replace(place, element("p", {}, "Looking it up."));
   try {
-    replace(place, ...shown(await strongroom.timeline(team, installation.installation)));
+    update(place, await strongroom.timeline(team, installation.installation));
   } catch (problem) {
     if (problem instanceof SignedOut) throw problem;
     const again = button("Try again", () => load(place, strongroom, team, installation));
+    const held = place.contains(document.activeElement);
     replace(place, element("p", {}, problemOf(problem)), again);
+    if (held) again.focus();
   }
+}
+
+// What is as it was stays, so that nobody who reads it loses their place.
+function update(place, told) {
+  const made = element("div", {}, ...shown(told));
+  if (made.isEqualNode(place.firstElementChild)) return;
+  const held = place.contains(document.activeElement);
+  replace(place, made);
+  if (held) place.parentElement.firstElementChild.focus();
 }
 
 function shown({ now, trouble, events }) {

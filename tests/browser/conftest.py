@@ -123,6 +123,18 @@ def alice(person: PersonFactory, backstage: Backstage) -> Profile:
 
 
 @pytest.fixture
+def admin(person: PersonFactory) -> Profile:
+    """The same admin, who signs in when the test says so."""
+    return person("alice")
+
+
+@pytest.fixture
+def bob(person: PersonFactory) -> Profile:
+    """A member, who is no admin, and signs in when the test says so."""
+    return person("bob")
+
+
+@pytest.fixture
 def server() -> Iterator[Server]:
     """An MCP server of another kind than Team Files."""
     with Server() as running:

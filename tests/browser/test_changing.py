@@ -11,7 +11,6 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.admin import answer_with, asked, change, folded, save, told
 from tests.browser.between import Asked
-from tests.browser.conftest import PersonFactory
 from tests.browser.profile import Profile
 from tests.browser.stage import Backstage
 from tests.browser.steps import button, card, connect, consent, is_shown, press, says, signed_in
@@ -20,50 +19,38 @@ CHANGED = "An admin has changed where the token would be sent, so what was conne
 ENDS = "1 member is connected here, and would have to connect again."
 
 
-@pytest.fixture
-def alice(person: PersonFactory) -> Profile:
-    """An admin, who signs in when the test says so."""
-    return person("alice")
-
-
-@pytest.fixture
-def bob(person: PersonFactory) -> Profile:
-    """A member, who is no admin."""
-    return person("bob")
-
-
 def panel_of(page: Page, name: str) -> Locator:
     return folded(card(page, name), f"Manage {name}")
 
 
-def test_a_new_name_disconnects_nobody(alice: Profile, bob: Profile, backstage: Backstage) -> None:
+def test_a_new_name_disconnects_nobody(admin: Profile, bob: Profile, backstage: Backstage) -> None:
     installation = backstage.install("Old Name")
     backstage.connect("bob", installation)
-    signed_in(alice.page, "alice")
-    form = change(alice.page, "Old Name", "Rename")
+    signed_in(admin.page, "alice")
+    form = change(admin.page, "Old Name", "Rename")
     expect(form).to_contain_text("Nobody has to connect again.")
 
     form.get_by_label("Name").fill("Other Name")
     save(form)
 
-    told(panel_of(alice.page, "Other Name"), "The name is saved.")
+    told(panel_of(admin.page, "Other Name"), "The name is saved.")
     signed_in(bob.page, "bob")
     is_shown(bob.page, "Other Name", "Connected")
 
 
 def test_other_scopes_disconnect_nobody_and_are_asked_for_from_then_on(
-    alice: Profile, bob: Profile, backstage: Backstage
+    admin: Profile, bob: Profile, backstage: Backstage
 ) -> None:
     installation = backstage.install("Wider Files")
     backstage.connect("bob", installation)
-    signed_in(alice.page, "alice")
-    form = change(alice.page, "Wider Files", "Scopes")
+    signed_in(admin.page, "alice")
+    form = change(admin.page, "Wider Files", "Scopes")
     expect(form).to_contain_text("Nobody is disconnected: connections keep the scopes that they have.")
 
     form.get_by_label("Scopes").fill("files:read files:write")
     save(form)
 
-    told(panel_of(alice.page, "Wider Files"), "The scopes are saved.")
+    told(panel_of(admin.page, "Wider Files"), "The scopes are saved.")
     assert backstage.status("bob", installation)["scopes"] == ["files:read"]
     signed_in(bob.page, "bob")
     press(bob.page, "Wider Files", "Reconnect")
@@ -126,16 +113,16 @@ ENDING = (
 
 @pytest.mark.parametrize("one", ENDING, ids=lambda one: one.title)
 def test_what_a_change_ends_is_said_before_it_is_saved_and_then_people_are_asked_to_reconnect(
-    alice: Profile, bob: Profile, backstage: Backstage, one: Change
+    admin: Profile, bob: Profile, backstage: Backstage, one: Change
 ) -> None:
     installation = backstage.install("Moved Files")
     backstage.connect("bob", installation)
-    requests = Asked(alice.context)
-    signed_in(alice.page, "alice")
-    form = change(alice.page, "Moved Files", one.title)
+    requests = Asked(admin.context)
+    signed_in(admin.page, "alice")
+    form = change(admin.page, "Moved Files", one.title)
     expect(form).to_contain_text(one.means)
     one.enter(form, backstage)
-    question = asked(alice.page, f"{one.title}: Moved Files?")
+    question = asked(admin.page, f"{one.title}: Moved Files?")
 
     save(form)
     expect(question).to_contain_text(ENDS)
@@ -146,7 +133,7 @@ def test_what_a_change_ends_is_said_before_it_is_saved_and_then_people_are_asked
 
     save(form)
     answer_with(question, "Save, and end these connections")
-    told(panel_of(alice.page, "Moved Files"), one.done)
+    told(panel_of(admin.page, "Moved Files"), one.done)
     signed_in(bob.page, "bob")
     is_shown(bob.page, "Moved Files", "Disconnected")
     says(bob.page, "Moved Files", CHANGED)
@@ -155,15 +142,15 @@ def test_what_a_change_ends_is_said_before_it_is_saved_and_then_people_are_asked
 
 
 def test_sharing_from_now_on_says_what_it_ends_and_whom_it_concerns(
-    alice: Profile, bob: Profile, backstage: Backstage
+    admin: Profile, bob: Profile, backstage: Backstage
 ) -> None:
     installation = backstage.install("Shared Later")
     backstage.connect("bob", installation)
-    signed_in(alice.page, "alice")
-    form = change(alice.page, "Shared Later", "Who connects")
+    signed_in(admin.page, "alice")
+    form = change(admin.page, "Shared Later", "Who connects")
     expect(form).to_contain_text("This ends what everybody has connected. Afterwards people connect in the new way.")
     form.get_by_label(re.compile("^One account for the whole team")).check()
-    question = asked(alice.page, "One account for the whole team?")
+    question = asked(admin.page, "One account for the whole team?")
 
     save(form)
     expect(question).to_contain_text("Everybody in the team will use this server with the one account")
@@ -173,25 +160,25 @@ def test_sharing_from_now_on_says_what_it_ends_and_whom_it_concerns(
 
     save(form)
     answer_with(question, "Use one account for the team")
-    told(panel_of(alice.page, "Shared Later"), "Who connects is saved.")
+    told(panel_of(admin.page, "Shared Later"), "Who connects is saved.")
     signed_in(bob.page, "bob")
     is_shown(bob.page, "Shared Later", "Waits for an admin")
     says(bob.page, "Shared Later", "Only an admin can connect it, for the whole team: ask one.")
 
 
-def test_to_share_no_longer_ends_the_shared_account(alice: Profile, bob: Profile, backstage: Backstage) -> None:
+def test_to_share_no_longer_ends_the_shared_account(admin: Profile, bob: Profile, backstage: Backstage) -> None:
     installation = backstage.install("Shared No More", sharing="shared")
     backstage.connect("alice", installation, confirm_shared=True)
-    signed_in(alice.page, "alice")
-    form = change(alice.page, "Shared No More", "Who connects")
+    signed_in(admin.page, "alice")
+    form = change(admin.page, "Shared No More", "Who connects")
     form.get_by_label(re.compile("^Everybody connects alone")).check()
 
     save(form)
-    question = asked(alice.page, "Who connects: Shared No More?")
+    question = asked(admin.page, "Who connects: Shared No More?")
     expect(question).to_contain_text("3 members are connected here, and would have to connect again.")
     answer_with(question, "Save, and end these connections")
 
-    told(panel_of(alice.page, "Shared No More"), "Who connects is saved.")
+    told(panel_of(admin.page, "Shared No More"), "Who connects is saved.")
     signed_in(bob.page, "bob")
     consent(connect(bob.page, "Shared No More"), "bob")
     is_shown(bob.page, "Shared No More", "Connected")
@@ -200,56 +187,56 @@ def test_to_share_no_longer_ends_the_shared_account(alice: Profile, bob: Profile
 
 
 def test_to_say_that_it_needs_no_oauth_ends_what_was_connected(
-    alice: Profile, bob: Profile, backstage: Backstage
+    admin: Profile, bob: Profile, backstage: Backstage
 ) -> None:
     installation = backstage.install_by_hand("Opened Files")
     backstage.connect("bob", installation)
-    signed_in(alice.page, "alice")
-    form = change(alice.page, "Opened Files", "Whether it requires OAuth")
+    signed_in(admin.page, "alice")
+    form = change(admin.page, "Opened Files", "Whether it requires OAuth")
     expect(form).to_contain_text("ends what everybody has connected, and forgets the entered provider and scopes")
 
     form.get_by_label("Does it require OAuth?").select_option("false")
     save(form)
     answer_with(
-        asked(alice.page, "Whether it requires OAuth: Opened Files?"),
+        asked(admin.page, "Whether it requires OAuth: Opened Files?"),
         "Save, and end these connections",
     )
 
-    told(panel_of(alice.page, "Opened Files"), "Whether it requires OAuth is saved.")
+    told(panel_of(admin.page, "Opened Files"), "Whether it requires OAuth is saved.")
     signed_in(bob.page, "bob")
     is_shown(bob.page, "Opened Files", "Needs no OAuth")
     assert backstage.look_up("bob", installation).json()["access_token"] is None
 
 
 def test_what_was_entered_of_a_provider_can_be_forgotten_again(
-    alice: Profile, bob: Profile, backstage: Backstage
+    admin: Profile, bob: Profile, backstage: Backstage
 ) -> None:
     installation = backstage.install_by_hand("Found Again")
     backstage.connect("bob", installation)
-    signed_in(alice.page, "alice")
-    form = change(alice.page, "Found Again", "Go back to what the server says")
+    signed_in(admin.page, "alice")
+    form = change(admin.page, "Found Again", "Go back to what the server says")
     expect(form).to_contain_text("Strongroom then finds out from the MCP server who gives tokens.")
 
     save(form, "Forget what was entered")
     answer_with(
-        asked(alice.page, "Go back to what the server says: Found Again?"),
+        asked(admin.page, "Go back to what the server says: Found Again?"),
         "Save, and end these connections",
     )
 
-    panel = panel_of(alice.page, "Found Again")
+    panel = panel_of(admin.page, "Found Again")
     told(panel, "What was entered of the provider is forgotten. People connect again.")
     expect(folded(panel, "The provider that was entered")).to_have_count(0)
     signed_in(bob.page, "bob")
     says(bob.page, "Found Again", CHANGED)
 
 
-def test_where_nobody_is_connected_a_change_is_saved_without_a_question(alice: Profile, backstage: Backstage) -> None:
+def test_where_nobody_is_connected_a_change_is_saved_without_a_question(admin: Profile, backstage: Backstage) -> None:
     installation = backstage.install("Unused Files")
-    signed_in(alice.page, "alice")
-    form = change(alice.page, "Unused Files", "Change the URL")
+    signed_in(admin.page, "alice")
+    form = change(admin.page, "Unused Files", "Change the URL")
     _url(form, backstage)
 
     save(form)
 
-    told(panel_of(alice.page, "Unused Files"), "The URL is saved. People connect again, to the server that is there.")
+    told(panel_of(admin.page, "Unused Files"), "The URL is saved. People connect again, to the server that is there.")
     assert "//localhost:" in backstage.people["alice"].at("GET", installation).json()["url"]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.admin import answer_with, asked, folded, manage, save, told, unfold
 from tests.browser.axe import violations
 from tests.browser.between import Asked
-from tests.browser.conftest import PersonFactory, Picture
+from tests.browser.conftest import Picture
 from tests.browser.profile import Profile
 from tests.browser.stage import Backstage
 from tests.browser.steps import button, card, is_shown, press, says, signed_in
@@ -20,68 +19,56 @@ MEANWHILE = (
 )
 
 
-@pytest.fixture
-def alice(person: PersonFactory) -> Profile:
-    """An admin, who signs in when the test says so."""
-    return person("alice")
-
-
-@pytest.fixture
-def bob(person: PersonFactory) -> Profile:
-    """A member, who is no admin."""
-    return person("bob")
-
-
 # -- How everybody stands
 
 
 def test_it_is_said_how_many_are_connected_and_why_the_others_are_not(
-    alice: Profile, backstage: Backstage, picture: Picture
+    admin: Profile, backstage: Backstage, picture: Picture
 ) -> None:
     installation = backstage.install("Counted Files")
     backstage.connect("bob", installation)
     backstage.connect("alice", installation)
     backstage.revoke("alice", installation)
-    signed_in(alice.page, "alice")
+    signed_in(admin.page, "alice")
 
-    panel = manage(alice.page, "Counted Files")
+    panel = manage(admin.page, "Counted Files")
 
     expect(panel).to_contain_text("1 of 3 members is connected. Tokens were last obtained")
     reasons = panel.get_by_role("list").first.get_by_role("listitem")
     assert sorted(reasons.all_text_contents()) == ["1 member: never connected", "1 member: revoked here"]
-    assert violations(alice.page) == []
-    picture(alice.page, "manage")
+    assert violations(admin.page) == []
+    picture(admin.page, "manage")
 
 
-def test_of_a_shared_account_that_nobody_has_connected_it_is_said_for_all(alice: Profile, backstage: Backstage) -> None:
+def test_of_a_shared_account_that_nobody_has_connected_it_is_said_for_all(admin: Profile, backstage: Backstage) -> None:
     backstage.install("Nobodys Files", sharing="shared")
-    signed_in(alice.page, "alice")
+    signed_in(admin.page, "alice")
 
-    panel = manage(alice.page, "Nobodys Files")
+    panel = manage(admin.page, "Nobodys Files")
 
     expect(panel).to_contain_text("0 of 3 members are connected. Nobody holds tokens.")
     expect(panel).to_contain_text("3 members: never connected")
 
 
-def test_the_last_error_is_said_with_the_time_since_when(alice: Profile, backstage: Backstage) -> None:
+def test_the_last_error_is_said_with_the_time_since_when(admin: Profile, backstage: Backstage) -> None:
     installation = backstage.install("Failing Files")
     backstage.connect("bob", installation)
     version = backstage.look_up("bob", installation).json()["version"]
     backstage.fault("status", status=503, times=3)
     assert backstage.look_up("bob", installation, not_version=version).status == 503
-    signed_in(alice.page, "alice")
+    signed_in(admin.page, "alice")
 
-    notice = manage(alice.page, "Failing Files").locator(".strongroom-trouble")
+    notice = manage(admin.page, "Failing Files").locator(".strongroom-trouble")
 
     expect(notice).to_contain_text(re.compile(r"^Last error: The provider has not answered usefully\. Since "))
     expect(notice.locator("time")).to_be_visible()
 
 
-def test_where_nobody_has_to_connect_there_is_nothing_to_revoke(alice: Profile, backstage: Backstage) -> None:
+def test_where_nobody_has_to_connect_there_is_nothing_to_revoke(admin: Profile, backstage: Backstage) -> None:
     backstage.install("Public Files", requires_oauth=False)
-    signed_in(alice.page, "alice")
+    signed_in(admin.page, "alice")
 
-    panel = manage(alice.page, "Public Files")
+    panel = manage(admin.page, "Public Files")
 
     expect(panel).to_contain_text("Nobody of 3 members has to connect: the server needs no OAuth.")
     expect(panel.get_by_role("button", name="Uninstall")).to_be_visible()
@@ -93,12 +80,12 @@ def test_where_nobody_has_to_connect_there_is_nothing_to_revoke(alice: Profile, 
 
 
 def test_disabling_pauses_it_for_everybody_and_enabling_serves_again(
-    alice: Profile, bob: Profile, backstage: Backstage
+    admin: Profile, bob: Profile, backstage: Backstage
 ) -> None:
     installation = backstage.install("Paused Files")
     backstage.connect("bob", installation)
-    signed_in(alice.page, "alice")
-    panel = manage(alice.page, "Paused Files")
+    signed_in(admin.page, "alice")
+    panel = manage(admin.page, "Paused Files")
     expect(panel).to_contain_text("nothing of it is given out, renewed or connected until somebody enables it again")
 
     panel.get_by_role("button", name="Disable").click()
@@ -117,21 +104,21 @@ def test_disabling_pauses_it_for_everybody_and_enabling_serves_again(
 
 
 def test_revoking_all_asks_first_and_then_ends_everybodys_connection(
-    alice: Profile, bob: Profile, backstage: Backstage
+    admin: Profile, bob: Profile, backstage: Backstage
 ) -> None:
     installation = backstage.install("Ended Files")
     for name in ("alice", "bob"):
         backstage.connect(name, installation)
     grants = [backstage.provider.newest_grant(name) for name in ("alice", "bob")]
-    requests = Asked(alice.context)
-    signed_in(alice.page, "alice")
-    panel = manage(alice.page, "Ended Files")
-    question = asked(alice.page, "Revoke all connections of Ended Files?")
+    requests = Asked(admin.context)
+    signed_in(admin.page, "alice")
+    panel = manage(admin.page, "Ended Files")
+    question = asked(admin.page, "Revoke all connections of Ended Files?")
 
     panel.get_by_role("button", name="Revoke all connections").click()
     expect(question).to_contain_text("2 members are connected here.")
     expect(question).to_contain_text("whoever still wants it has to connect again")
-    assert violations(alice.page) == []
+    assert violations(admin.page) == []
     answer_with(question, "Cancel")
     assert requests.changes() == []
     assert backstage.status("bob", installation)["status"] == "connected"
@@ -141,7 +128,7 @@ def test_revoking_all_asks_first_and_then_ends_everybodys_connection(
     told(panel, "Everything that was connected here is revoked.")
     expect(panel).to_contain_text("0 of 3 members are connected.")
     expect(panel).to_contain_text("2 members: revoked here")
-    is_shown(alice.page, "Ended Files", "Disconnected")
+    is_shown(admin.page, "Ended Files", "Disconnected")
     signed_in(bob.page, "bob")
     is_shown(bob.page, "Ended Files", "Disconnected")
     says(bob.page, "Ended Files", "The connection was revoked here. Connect again to go on.")
@@ -150,30 +137,30 @@ def test_revoking_all_asks_first_and_then_ends_everybodys_connection(
 
 
 def test_uninstalling_asks_first_and_then_it_is_gone_for_everybody(
-    alice: Profile, bob: Profile, backstage: Backstage
+    admin: Profile, bob: Profile, backstage: Backstage
 ) -> None:
     installation = backstage.install("Removed Files")
     backstage.connect("bob", installation)
-    requests = Asked(alice.context)
-    signed_in(alice.page, "alice")
+    requests = Asked(admin.context)
+    signed_in(admin.page, "alice")
     signed_in(bob.page, "bob")
     is_shown(bob.page, "Removed Files", "Connected")
-    panel = manage(alice.page, "Removed Files")
-    question = asked(alice.page, "Uninstall Removed Files?")
+    panel = manage(admin.page, "Removed Files")
+    question = asked(admin.page, "Uninstall Removed Files?")
 
     panel.get_by_role("button", name="Uninstall").click()
     expect(question).to_contain_text("1 member is connected here.")
     expect(question).to_contain_text("It does not come back.")
-    alice.page.keyboard.press("Escape")
+    admin.page.keyboard.press("Escape")
     panel.get_by_role("button", name="Uninstall").click()
     answer_with(question, "Cancel")
     assert requests.changes() == []
 
     panel.get_by_role("button", name="Uninstall").click()
     answer_with(question, "Uninstall Removed Files")
-    expect(card(alice.page, "Removed Files")).to_have_count(0)
-    expect(alice.page.get_by_role("status").get_by_text("Removed Files is uninstalled.")).to_be_visible()
-    expect(alice.page.get_by_role("heading", name="Team acme", exact=True)).to_be_focused()
+    expect(card(admin.page, "Removed Files")).to_have_count(0)
+    expect(admin.page.get_by_role("status").get_by_text("Removed Files is uninstalled.")).to_be_visible()
+    expect(admin.page.get_by_role("heading", name="Team acme", exact=True)).to_be_focused()
     bob.page.reload()
     expect(bob.page.get_by_role("heading", name="Team acme", exact=True)).to_be_visible()
     expect(bob.page.get_by_text("No MCP server is installed in this team yet.")).to_be_visible()
@@ -211,18 +198,18 @@ def _another_secret(page: Page, panel: Locator) -> None:
 
 
 def test_what_somebody_else_has_changed_meanwhile_is_shown_and_nothing_is_done(
-    alice: Profile, backstage: Backstage
+    admin: Profile, backstage: Backstage
 ) -> None:
     installation = backstage.install_by_hand("Contested Files")
     backstage.connect("bob", installation)
-    alice.expect("status of 412")
-    signed_in(alice.page, "alice")
+    admin.expect("status of 412")
+    signed_in(admin.page, "alice")
 
     for number, act in enumerate((_rename, _disable, _revoke_all, _uninstall, _another_secret)):
-        panel = manage(alice.page, "Contested Files")
+        panel = manage(admin.page, "Contested Files")
         backstage.change(installation, scopes=[f"files:{number}"])
         before = backstage.people["alice"].at("GET", installation).body
-        act(alice.page, panel)
+        act(admin.page, panel)
 
         told(panel, MEANWHILE)
         expect(unfold(panel, "Scopes").get_by_label("Scopes")).to_have_value(f"files:{number}")
@@ -231,17 +218,17 @@ def test_what_somebody_else_has_changed_meanwhile_is_shown_and_nothing_is_done(
         panel.locator("> summary").click()  # closed, so that what was said is gone
 
 
-def test_once_it_was_read_anew_the_change_can_be_made(alice: Profile, backstage: Backstage) -> None:
+def test_once_it_was_read_anew_the_change_can_be_made(admin: Profile, backstage: Backstage) -> None:
     installation = backstage.install("Read Anew")
-    alice.expect("status of 412")
-    signed_in(alice.page, "alice")
-    panel = manage(alice.page, "Read Anew")
+    admin.expect("status of 412")
+    signed_in(admin.page, "alice")
+    panel = manage(admin.page, "Read Anew")
     backstage.change(installation, scopes=["files:write"])
-    _disable(alice.page, panel)
+    _disable(admin.page, panel)
     told(panel, MEANWHILE)
 
-    _disable(alice.page, panel)
+    _disable(admin.page, panel)
 
     told(panel, "Read Anew is disabled: nothing of it is given out.")
-    press(alice.page, "Read Anew", "Enable")
+    press(admin.page, "Read Anew", "Enable")
     told(panel, "Read Anew is enabled.")
