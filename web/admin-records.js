@@ -24,15 +24,23 @@ export function recordsPanel(strongroom, team, installations) {
 
 async function open(desk) {
   replace(desk.place, element("p", { "aria-busy": "true" }, "Reading the records…"));
+  const { node, body } = table("Records of the team", HEADS, []);
+  const asOf = element("span", { "aria-live": "polite" });
+  const older = button("Older", () => more(desk, body, older), { class: "secondary" });
+  const refresh = button("Refresh", () => readNewest(desk, body, older, asOf), { class: "secondary outline" });
+  await readNewest(desk, body, older, asOf);
+  replace(desk.place, element("p", {}, refresh, " ", asOf), node, actions(older));
+}
+
+async function readNewest(desk, body, older, asOf) {
   const [first, { installations }] = await Promise.all([
     desk.strongroom.records(desk.team),
     desk.strongroom.list(desk.team),
   ]);
   for (const { installation, name } of installations) desk.names.set(installation, name);
-  const { node, body } = table("Records of the team", HEADS, []);
-  const older = button("Older", () => more(desk, body, older), { class: "secondary" });
-  replace(desk.place, node, actions(older));
+  replace(body);
   add(desk, body, older, first);
+  replace(asOf, "As of ", timeAt(Date.now() / 1000), ".");
 }
 
 // Focus goes to the first of the rows that have come: the button is below them, or gone.

@@ -113,6 +113,24 @@ def test_older_records_follow_on_a_click_until_there_are_none(person: PersonFact
     assert told(rows)[-1][0].startswith("Who is in the team"), "the team began with its members"
 
 
+def test_the_records_are_read_again_on_a_click(person: PersonFactory, backstage: Backstage) -> None:
+    installation = backstage.install("Watched Files")
+    alice = person("alice")
+    signed_in(alice.page, "alice")
+    rows = records(alice.page)
+    before = rows.count()
+    backstage.change(installation, enabled=False)
+    again = alice.page.get_by_role("button", name="Refresh")
+
+    again.click()
+
+    expect(rows.first).to_contain_text(DISABLED)
+    assert rows.count() == min(before + 1, len(read(backstage)["records"]))
+    assert are_newest_first(rows)
+    expect(again).to_be_focused()
+    expect(alice.page.get_by_text(re.compile(r"^As of \d{1,2} "))).to_be_visible()
+
+
 def test_what_is_gone_is_named_as_soon_as_a_record_says_its_name(person: PersonFactory, backstage: Backstage) -> None:
     gone = backstage.install("Long Gone")
     backstage.uninstall(gone)
