@@ -29,14 +29,14 @@ export function injectFields(present = []) {
     what: "header",
     help: "Added to every request to the server. The token goes into Authorization, unless one of these carries it.",
     present: of("header"),
-    takesToken: true,
+    isSecret: true,
   });
   const env = rows({
     legend: "Environment variables",
     what: "variable",
     help: "For a server that gateways start themselves.",
     present: of("env"),
-    takesToken: true,
+    isSecret: true,
   });
   const secret = element("p", {}, "Values are stored sealed, and shown to nobody again. Only gateways get them.");
   const value = () => ({ headers: headers.values(), env: env.values() });

@@ -6,14 +6,15 @@ import { button, element, field, replace } from "./strongroom-dom.js";
 const TOKEN = "{access_token}";
 
 // `what` is one of them ("header"), for labels. `present`: entries that are there already, `{name, carries_token}`,
-// whose values nobody is shown. `takesToken`: whether a value may hold the token. Gives `{node, meant, values}`:
-// `meant(message)` is the control that a refusal is about, and `values()` has null for what is to be taken away.
-export function rows({ legend, what, help = null, most = 20, present = [], takesToken = false }) {
+// whose values nobody is shown. `isSecret`: values are for gateways alone, are covered while they are typed, and may
+// hold the token. Gives `{node, meant, values}`: `meant(message)` is the control that a refusal is about, and
+// `values()` has null for what is to be taken away.
+export function rows({ legend, what, help = null, most = 20, present = [], isSecret = false }) {
   const list = element("div");
   const kept = present.map((entry) => keptRow(entry, what));
   const add = button(`Add a ${what}`, () => added(), { class: "secondary outline" });
   const added = () => {
-    const made = newRow(what, list.children.length + 1, takesToken, () => gone(made));
+    const made = newRow(what, list.children.length + 1, isSecret, () => gone(made));
     list.append(made.node);
     add.hidden = list.children.length >= most;
     made.name.focus();
@@ -52,22 +53,38 @@ function keptRow({ name, carries_token: carries }, what) {
   return { node: line, name, removed: () => removed };
 }
 
-function newRow(what, number, takesToken, remove) {
+function newRow(what, number, isSecret, remove) {
   const name = exactInput({ "data-part": "name", required: true });
-  const value = exactInput({ "data-part": "value", required: true });
+  const value = exactInput({ "data-part": "value", required: true, type: isSecret ? "password" : "text" });
   const node = element(
     "div",
     { class: "strongroom-row" },
     field(`Name of ${what} ${number}`, name),
-    field(`Value of ${what} ${number}`, value, takesToken ? `${TOKEN} stands for the access token.` : null),
+    field(`Value of ${what} ${number}`, value, isSecret ? `${TOKEN} stands for the access token.` : null),
     element(
       "div",
       { class: "strongroom-actions" },
-      takesToken ? button(`Insert ${TOKEN}`, () => inserted(value), { class: "secondary outline" }) : null,
+      isSecret ? button(`Insert ${TOKEN}`, () => inserted(value), { class: "secondary outline" }) : null,
+      isSecret ? uncovering(value, `${what} ${number}`) : null,
       button("Remove", remove, { class: "secondary outline", "aria-label": `Remove ${what} ${number}` }),
     ),
   );
   return { node, name };
+}
+
+function uncovering(value, which) {
+  const label = () => {
+    const does = value.type === "password" ? "Show" : "Hide";
+    replace(toggle, does);
+    toggle.setAttribute("aria-label", `${does} ${which}`);
+  };
+  const turned = () => {
+    value.type = value.type === "password" ? "text" : "password";
+    label();
+  };
+  const toggle = button("", turned, { class: "secondary outline" });
+  label();
+  return toggle;
 }
 
 // Messages name the entry; the last one is meant if they do not.

@@ -9,7 +9,9 @@ from playwright.sync_api import Locator, expect
 from tests.browser.admin import (
     answer_with,
     asked,
+    by_hand,
     change,
+    enter_parameter,
     folded,
     install,
     installed,
@@ -71,6 +73,34 @@ def test_a_header_with_the_token_in_it_is_what_gateways_send(
     backstage.connect("bob", installation)
     given = backstage.look_up("bob", installation).json()
     assert given["headers"] == {"X-Files-Token": f"token={given['access_token']}"}
+
+
+def test_a_value_is_covered_while_it_is_typed_until_somebody_wants_to_see_it(
+    alice: Profile, backstage: Backstage
+) -> None:
+    form = unfold(settle(alice.page, backstage.places.mcp, "Covered Files"), FORM)
+    enter(form, "header", "X-Files-Key", KEY)
+    value = form.get_by_label("Value of header 1")
+    expect(value).to_have_accessible_name("Value of header 1")
+    expect(value).to_have_attribute("type", "password")
+    expect(value).to_have_attribute("autocomplete", "off")
+
+    form.get_by_role("button", name="Show header 1").click()
+    expect(value).to_have_attribute("type", "text")
+    expect(value).to_have_value(KEY)
+
+    form.get_by_role("button", name="Hide header 1").click()
+    expect(value).to_have_attribute("type", "password")
+    form.get_by_role("button", name="Add a variable").click()
+    expect(form.get_by_label("Value of variable 1")).to_have_attribute("type", "password")
+
+
+def test_what_members_see_anyway_is_not_covered(alice: Profile, backstage: Backstage) -> None:
+    form = by_hand(alice.page, backstage, "Open Files")
+    enter_parameter(form, "audience", "files")
+
+    expect(form.get_by_label("Value of parameter 1")).to_have_attribute("type", "text")
+    expect(form.get_by_role("button", name="Show parameter 1")).to_have_count(0)
 
 
 def test_a_server_that_gateways_start_themselves_gets_its_variables(alice: Profile, backstage: Backstage) -> None:
