@@ -6,9 +6,11 @@ import { injectFields, scopesField } from "./admin-inject.js";
 import { providerFields } from "./admin-manual.js";
 import { notice } from "./admin-probe.js";
 import { adviceOn, SHARED_QUESTION, SHARING, SHARING_HELP } from "./admin-words.js";
+import { forAdmins } from "./strongroom-admins.js";
 import { SignedOut } from "./strongroom-api.js";
 import { begin } from "./strongroom-connect.js";
 import { button, confirmed, element, field, replace } from "./strongroom-dom.js";
+import { problemOf } from "./strongroom-words.js";
 
 // `installed(answer)` is told of what was installed, `follow(authorization)` of what was begun with it.
 export function installForm(strongroom, team, { installed, follow }) {
@@ -192,7 +194,7 @@ async function connected(desk, connect, answer) {
     if (authorization) desk.follow(authorization);
   } catch (problem) {
     if (!answer() || problem instanceof SignedOut) throw problem;
-    await done(desk, answer(), { trouble: `Connecting could not begin: ${problem.message}` });
+    await done(desk, answer(), { trouble: `Connecting could not begin: ${forAdmins(problemOf(problem))}` });
   }
 }
 

@@ -1,4 +1,5 @@
 // One installation as a person sees it: how it stands, where connecting leads, and the one thing to do next.
+import { forAdmins } from "./strongroom-admins.js";
 import { hostIn, offered } from "./strongroom-connect.js";
 import { button, element, freshId } from "./strongroom-dom.js";
 import { badgeOf, dateOf, expiryOf, meaningOf, needsPerson, standingOf, timeAt } from "./strongroom-words.js";
@@ -10,6 +11,7 @@ import { badgeOf, dateOf, expiryOf, meaningOf, needsPerson, standingOf, timeAt }
 export function card(installation, context) {
   const heading = element("h3", { id: freshId("server"), tabindex: "-1", "data-act": "heading" }, installation.name);
   const { activity, notice } = context;
+  const meaning = meaningOf(installation);
   return element(
     "article",
     {
@@ -20,7 +22,7 @@ export function card(installation, context) {
     },
     element("header", { class: "strongroom-head" }, heading, badge(installation)),
     notice && element("p", { class: `strongroom-notice strongroom-${notice.kind}` }, notice.sentence),
-    element("p", { class: "strongroom-meaning" }, meaningOf(installation)),
+    element("p", { class: "strongroom-meaning" }, context.manage ? forAdmins(meaning) : meaning),
     context.more && element("p", { class: "strongroom-meaning" }, MORE),
     facts(...standing(installation, context)),
     ...(activity ? [panel(installation, activity)] : offer(installation, context)),

@@ -5,6 +5,7 @@
 // with the property `token`, an async function that gives the person's access token, or null. The attribute
 // `installation` shows that one alone. The API is asked when the element appears, when the tab is seen again and when
 // another window has finished an authorization, and never by a timer.
+import { forAdmins } from "./strongroom-admins.js";
 import { SignedOut, Strongroom } from "./strongroom-api.js";
 import { Cards } from "./strongroom-cards.js";
 import { whenFinished } from "./strongroom-connect.js";
@@ -135,9 +136,13 @@ export class StrongroomConnections extends HTMLElement {
     };
   }
 
+  #isManaged() {
+    return Boolean(this.#manage) && this.#list?.role === "team_admin";
+  }
+
   #managing(installation) {
+    if (!this.#isManaged()) return null;
     const { role } = this.#list;
-    if (!this.#manage || role !== "team_admin") return null;
     const here = { strongroom: this.#strongroom, team: this.#team, role, changed: () => this.refresh() };
     return this.#manage(installation, here);
   }
@@ -166,7 +171,8 @@ export class StrongroomConnections extends HTMLElement {
     if (this.#summary.textContent !== sentence) this.#summary.textContent = sentence;
   }
 
-  #notice(id, notice) {
+  #notice(id, told) {
+    const notice = this.#isManaged() ? { ...told, sentence: forAdmins(told.sentence) } : told;
     if (!id || !this.#cards.notice(id, notice)) return this.say(notice.sentence, notice.kind);
     this.#readOut(`${this.#find(id).name}: ${notice.sentence}`);
   }

@@ -86,8 +86,10 @@ def test_what_cannot_be_begun_is_installed_all_the_same(alice: Profile, backstag
     popup = install_and_authorize(alice.page)
 
     installed(alice.page, backstage, "Late Files")
-    why = "Connecting could not begin: The authorization server refused to register us (RFC 7591)."
-    expect(installing(alice.page)).to_contain_text(why)
+    expect(installing(alice.page)).to_contain_text(
+        "Connecting could not begin: The provider refused to register Strongroom. "
+        "Nobody can connect until that is mended: tell the provider."
+    )
     is_shown(alice.page, "Late Files", "Not connected")
     backstage.until(popup.is_closed)
 

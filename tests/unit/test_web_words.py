@@ -59,6 +59,16 @@ def test_every_error_of_a_renewal_has_a_sentence_and_there_are_no_others() -> No
     assert words("strongroom-words.js", "FAILING") == set(TROUBLES)
 
 
+def test_whatever_sends_people_to_an_admin_is_said_otherwise_to_an_admin() -> None:
+    said = source("strongroom-words.js")
+    instead = re.findall(r'\[\s*"([^"]+)",', source("strongroom-admins.js"))
+    assert len(instead) > 5
+    for sentence in (sentence for ending in instead for sentence in re.split(r"(?<=\.) ", ending)):
+        assert sentence in said, "the words that everybody reads have changed"
+        said = said.replace(sentence, "")
+    assert re.findall(r"tell (?:an admin|one)\b.*", said, re.IGNORECASE) == []
+
+
 # -- What admins are told
 
 
