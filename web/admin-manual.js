@@ -5,7 +5,7 @@ import { rows } from "./admin-rows.js";
 import { button, element, field, replace } from "./strongroom-dom.js";
 
 const METHODS = [
-  ["", "As the catalog says"],
+  ["", "The usual one"],
   ["client_secret_basic", "In the header (client_secret_basic)"],
   ["client_secret_post", "In the body (client_secret_post)"],
   ["none", "None: there is no secret (none)"],
@@ -19,7 +19,7 @@ const NEEDS_CALLBACK =
 // Gives `{node, value, controls}`: `value()` is what the API takes, or throws Unfinished; `controls` are those that
 // error codes mean.
 export function providerFields({ draft = null, issuer = "", makeDraft, endpointsNeeded = false }) {
-  const client = clientFields();
+  const client = clientFields(draft?.provider?.catalog);
   const endpoints = endpointFields(endpointsNeeded);
   const named = exactInput({ value: issuer, inputmode: "url" });
   const callback = callbackUrl(draft, () => makeDraft(() => endpoints.anAddress()));
@@ -103,7 +103,10 @@ function callbackUrl(draft, makeDraft) {
   return { node, draft: given, again };
 }
 
-function clientFields() {
+const USUAL =
+  "The usual one is in the header, or none without a secret. For a provider in the catalog, it is what the catalog says.";
+
+function clientFields(inCatalog) {
   const id = exactInput({ required: true });
   const secret = exactInput({ type: "password" });
   const method = select(METHODS, "");
@@ -118,9 +121,13 @@ function clientFields() {
   const nodes = [
     field("Client id", id, "As the provider gave it when Strongroom was registered there."),
     field("Client secret", secret, "Empty if the provider gave none. It is stored sealed, and never shown again."),
-    field("How the client authenticates", method),
+    field("How the client authenticates", method, inCatalog ? usualOf(inCatalog) : USUAL),
   ];
   return { id, nodes, value };
+}
+
+function usualOf(provider) {
+  return `For ${provider}, the usual one is what the catalog says.`;
 }
 
 function endpointFields(needed) {

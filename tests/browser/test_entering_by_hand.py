@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.admin import (
@@ -29,7 +31,7 @@ from tests.browser.admin import (
     unfold,
 )
 from tests.browser.axe import violations
-from tests.browser.between import Asked
+from tests.browser.between import Asked, alter
 from tests.browser.conftest import PersonFactory, Picture
 from tests.browser.mcp_server import Server
 from tests.browser.profile import Profile
@@ -37,7 +39,30 @@ from tests.browser.stage import Backstage
 from tests.browser.steps import connect, consent, deny, facts, is_shown, says, signed_in
 from tests.browser.watch import Watch
 
+PROBE = re.compile(r"/v1/teams/[^/]+/probe$")
 WRONG = "the provider does not take Strongroom's client, so nothing was connected"
+
+
+# -- How the client authenticates
+
+
+@pytest.mark.parametrize(
+    ("catalog", "words"),
+    [
+        (None, "The usual one is in the header, or none without a secret. For a provider in the catalog,"),
+        ("Example Files", "For Example Files, the usual one is what the catalog says."),
+    ],
+)
+def test_it_is_said_what_is_usual_for_a_client_and_the_catalog_only_where_it_knows_the_provider(
+    alice: Profile, backstage: Backstage, catalog: str | None, words: str
+) -> None:
+    alter(alice.context, PROBE, lambda probed: probed["provider"].update(catalog=catalog))
+
+    form = by_hand(alice.page, backstage, "Usual Files")
+
+    method = form.get_by_label("How the client authenticates")
+    expect(method.get_by_role("option").first).to_have_text("The usual one")
+    expect(method).to_have_accessible_description(re.compile(re.escape(words)))
 
 
 # -- The callback URL
