@@ -65,3 +65,5 @@ def test_the_records_are_as_wide_as_the_window_and_no_wider(person: PersonFactor
             assert least < found["width"] < look.width
             assert abs(found["x"] * 2 + found["width"] - look.width) < 30, "it stands in the middle"
             assert faults(page) == []
+            scrolls = records.evaluate("(one) => one.scrollWidth > one.clientWidth")
+            assert scrolls is (look.width < 500)
