@@ -17,11 +17,12 @@ from local.seed import operators_rows
 from local.stack import Stack
 
 # Tokens live two minutes, and are renewed in the last one: whoever watches the logs sees it happen.
+LOOKED_EVERY = 1.0  # seconds
 PACE = Pace(access_token=120, renew_ahead=60, short_lived=5, tick_every=10)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve until SIGINT or SIGTERM; then stop every process that was started."""
+    """Serve until SIGINT or SIGTERM, or until a service ends; then stop every process that was started."""
     parser = argparse.ArgumentParser(prog="dev.py serve")
     parser.add_argument("--port", type=int, default=8400)
     parser.add_argument("--conformance-client", default="")
@@ -34,10 +35,19 @@ def main(arguments: Sequence[str]) -> int:
             signal.signal(one, lambda *_: stopping.set())
         say(manual(ports))
         say(f"Logs of every function and service: {stack.logs}\nCtrl-C stops it.")
-        stopping.wait()
+        went_well = watch(stack, stopping)
         say("\nStopping ...")
     say("Stopped. Nothing is left running.")
-    return 0
+    return 0 if went_well else 1
+
+
+def watch(stack: Stack, stopping: threading.Event) -> bool:
+    """Wait until somebody wants it to stop. False: a service has ended before that, and the rest is of no use."""
+    while not stopping.wait(LOOKED_EVERY):
+        if part := stack.ended():
+            say(f"\nThe {part.name} has ended; what it said is in {stack.log_of(part)}.")
+            return False
+    return True
 
 
 def _options(ports: Ports, conformance_client: str) -> Options:

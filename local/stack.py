@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -48,6 +49,7 @@ class Stack:
         self._say = say
         self._closing = ExitStack()
         self._schedules: dict[str, Schedule] = {}
+        self._services: list[tuple[Service, subprocess.Popen[bytes]]] = []
         self.cloud: Cloud
         self.runtime: Runtime
         self.functions: tuple[Function, ...] = ()
@@ -82,6 +84,13 @@ class Stack:
     def fire_schedule(self, name: str | None = None) -> list[Answer]:
         """Fire one schedule, or all, as the scheduler does, and wait for the functions' answers."""
         return [schedule.fire() for schedule in self._schedules.values() if name in (None, schedule.name)]
+
+    def ended(self) -> Service | None:
+        """Give a service that has ended by itself, if one has. Functions' environments come and go."""
+        return next((service for service, process in self._services if process.poll() is not None), None)
+
+    def log_of(self, service: Service) -> Path:
+        return self.logs / service.log
 
     def depths(self) -> dict[str, int]:
         """How many messages each queue holds, by the queue's logical id."""
@@ -135,12 +144,12 @@ class Stack:
         self._closing.callback(self.processes.close)
         if not has_aws_runtime_client():
             self._say("AWS's runtime client has no wheel for this machine: handlers run in a loop of our own.")
-        started = [(service, self._start_service(service)) for service in self.options.services]
         aws = Service("stand-in for AWS", "local.aws_stand_in", self.options.ports.aws)
-        self._wait_for(aws, self._start_service(aws))
+        self._services = [(one, self._start_service(one)) for one in (aws, *self.options.services)]
+        self._wait_for(*self._services[0])
         self.cloud = build_cloud(template, origin(self.options.ports.aws))
         self._start_functions(template)
-        for service, process in started:
+        for service, process in self._services:
             self._wait_for(service, process)
         self._furnish()
 
@@ -148,13 +157,13 @@ class Stack:
         variables = {**bare_environment(self.options.run_dir), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
         variables |= service.environment
         arguments = [sys.executable, "-m", service.module, *service.arguments, "--port", str(service.port)]
-        return self.processes.start(arguments, variables, self.options.run_dir, self.logs / service.log)
+        return self.processes.start(arguments, variables, self.options.run_dir, self.log_of(service))
 
     def _wait_for(self, service: Service, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + self.options.ready_within
         while not _answers(service.ready):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise LocalError(f"The {service.name} did not start; what it said is in {self.logs / service.log}.")
+                raise LocalError(f"The {service.name} did not start; what it said is in {self.log_of(service)}.")
             threading.Event().wait(_POLL)
 
     def _start_functions(self, template: Template) -> None:

@@ -18,6 +18,7 @@ SETTINGS = {
     "STRONGROOM_SCOPE": "strongroom",
     "STRONGROOM_WEB_CLIENT_ID": "strongroom-web",
     "STRONGROOM_SIGN_IN_ORIGINS": "https://tokens.sign-in.example",
+    "STRONGROOM_SIGN_IN_SCOPES": "",
     "STRONGROOM_SIGN_IN_PARAMETERS": "audience=strongroom-api",
     "STRONGROOM_SWEEP_QUEUE": f"{_QUEUES}/sweep",
     "STRONGROOM_RENEWAL_QUEUE": f"{_QUEUES}/renewal",

@@ -137,6 +137,7 @@ function showList() {
   const { team, installation } = shown;
   list = element("strongroom-connections", { api: settings.origin, team, installation });
   list.token = async () => signIn.token;
+  list.called = signIn.name;
   list.manage = manage;
   list.addEventListener("strongroom-listed", ({ detail }) => listed((latest = detail)));
   list.addEventListener("strongroom-all", showAll);
@@ -233,7 +234,7 @@ function forgetArrival() {
 }
 
 function ask(question) {
-  const { title, text, yes, no } = finishQuestion(question);
+  const { title, text, yes, no } = finishQuestion({ ...question, user: signIn.name ?? question.user });
   say(null);
   return new Promise((decide) => {
     document.title = title;
@@ -276,7 +277,7 @@ async function start() {
 }
 
 async function go() {
-  showWho(await strongroom.user());
+  showWho(signIn.name ?? (await strongroom.user()));
   unask();
   if (!arrival || (await finishArrival())) showList();
 }

@@ -1,5 +1,6 @@
 // Signing in with code and PKCE (RFC 7636) at the deployment's sign-in service. The access token stays in memory: a
 // page that is left or loaded again asks for a new one, which the service's own session makes quick.
+import { claimsIn } from "./strongroom-api.js";
 
 const KEPT = "strongroom.sign-in";
 const WAS = "strongroom.signed-in";
@@ -11,6 +12,7 @@ export class SignInRefused extends Error {
 export class SignIn {
   #settings;
   #token = null;
+  #name = null;
 
   // `settings`: `{issuer, client_id, redirect_uri, scope, parameters}`.
   constructor(settings) {
@@ -22,6 +24,11 @@ export class SignIn {
     return this.#token;
   }
 
+  // What the service calls the person, so that they recognise themselves; null if it does not say. It decides nothing.
+  get name() {
+    return this.#token && this.#name;
+  }
+
   // Whether somebody was signed in in this tab before: then going to the sign-in service again surprises nobody.
   get wasSignedIn() {
     return sessionStorage.getItem(WAS) !== null;
@@ -29,6 +36,7 @@ export class SignIn {
 
   forget() {
     this.#token = null;
+    this.#name = null;
     sessionStorage.removeItem(WAS);
   }
 
@@ -63,7 +71,9 @@ export class SignIn {
       throw new SignInRefused("This sign-in was not begun in this window. Sign in again.");
     }
     if (!answered.get("code")) throw new SignInRefused("The sign-in service did not sign you in. Try again.");
-    this.#token = await this.#redeem(service, answered.get("code"), kept.verifier);
+    const told = await this.#redeem(service, answered.get("code"), kept.verifier);
+    this.#token = told.access_token;
+    this.#name = nameIn(told.id_token);
     sessionStorage.setItem(WAS, "yes");
     return kept.place;
   }
@@ -82,8 +92,8 @@ export class SignIn {
       code_verifier: verifier,
     });
     const answer = await ask(service.token_endpoint, { method: "POST", body });
-    const { access_token: token } = await answer.json().catch(() => ({}));
-    if (answer.ok && typeof token === "string") return token;
+    const told = await answer.json().catch(() => ({}));
+    if (answer.ok && typeof told.access_token === "string") return told;
     throw new SignInRefused("The sign-in could not be finished. Try again.");
   }
 
@@ -102,6 +112,16 @@ async function ask(url, request) {
     return await fetch(url, { ...request, credentials: "omit", cache: "no-store", referrerPolicy: "no-referrer" });
   } catch {
     throw new SignInRefused("The sign-in service cannot be reached just now. Try again.");
+  }
+}
+
+// It came from the service itself, so its signature is not looked at (OpenID Connect Core §3.1.3.7, 6). Nobody needs it.
+function nameIn(idToken) {
+  try {
+    const { email, preferred_username: username, name } = claimsIn(idToken);
+    return [email, username, name].find((one) => typeof one === "string" && one) ?? null;
+  } catch {
+    return null;
   }
 }
 

@@ -2,9 +2,10 @@
 //
 //   <strongroom-connections api="https://strongroom.example.com" team="acme"></strongroom-connections>
 //
-// with the property `token`, an async function that gives the person's access token, or null. The attribute
-// `installation` shows that one alone. The API is asked when the element appears, when the tab is seen again and when
-// another window has finished an authorization, and never by a timer.
+// with the property `token`, an async function that gives the person's access token, or null, and `called`, what to call
+// that person; without it they are called as the token's `sub`. The attribute `installation` shows that one alone. The
+// API is asked when the element appears, when the tab is seen again and when another window has finished an
+// authorization, and never by a timer.
 import { forAdmins } from "./strongroom-admins.js";
 import { SignedOut, Strongroom } from "./strongroom-api.js";
 import { Cards } from "./strongroom-cards.js";
@@ -20,6 +21,7 @@ export class StrongroomConnections extends HTMLElement {
   static observedAttributes = ["api", "team", "installation"];
 
   #token = null;
+  #called = null;
   #manage = null;
   #strongroom = null;
   #list = null; // {role, installations, user}, as last read
@@ -44,7 +46,7 @@ export class StrongroomConnections extends HTMLElement {
   #flows = new Flows(this.#cards, this.#forFlows());
 
   connectedCallback() {
-    for (const name of ["token", "manage"]) this.#adopt(name);
+    for (const name of ["token", "called", "manage"]) this.#adopt(name);
     if (!this.#body.isConnected) this.#furnish();
     const seen = () => this.#seen();
     const trouble = (event) => this.#trouble(event);
@@ -86,6 +88,15 @@ export class StrongroomConnections extends HTMLElement {
     if (this.#token && value !== this.#token) this.#forget(); // it may speak for somebody else
     this.#token = value;
     this.refresh();
+  }
+
+  get called() {
+    return this.#called;
+  }
+
+  set called(value) {
+    this.#called = value;
+    if (this.#list) this.refresh();
   }
 
   get manage() {
@@ -215,7 +226,7 @@ export class StrongroomConnections extends HTMLElement {
     try {
       this.#strongroom ??= new Strongroom({ origin: api, token: async () => this.#token() });
       const [user, list] = [await this.#strongroom.user(), await this.#strongroom.list(team)];
-      if (isStill()) await this.#take({ ...list, user });
+      if (isStill()) await this.#take({ ...list, user: this.#called ?? user });
     } catch (problem) {
       if (isStill()) await this.#failed(problem);
     }
@@ -249,7 +260,7 @@ export class StrongroomConnections extends HTMLElement {
     this.#body.removeAttribute("aria-busy");
     this.#isOld = this.#list !== null;
     if (this.#list || problem instanceof SignedOut) return this.#complain(problem);
-    const user = await this.#strongroom?.user().catch(() => null);
+    const user = this.#called ?? (await this.#strongroom?.user().catch(() => null));
     const isNothing = problem.status === 404;
     this.#summarize(isNothing ? nothingFor(user, this.#team) : problemOf(problem));
     replace(this.#body, button("Try again", () => this.refresh(), { class: isNothing ? "secondary outline" : null }));

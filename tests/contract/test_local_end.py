@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from local.errors import LocalError
 from local.front import Front
 from local.payload import Response
 from local.plan import ROOT
+from local.serve import watch
 from local.stack import Stack
 from local.template import load_template
 from tests.contract.toy_stack import alive, free_ports, options, until, write_application
@@ -42,6 +44,23 @@ def test_an_endpoint_or_issuer_that_is_not_loopback_is_refused(tmp_path: Path) -
         Stack(options(tmp_path, free_ports(23000), "https://login.example.com")),
     ):
         pass
+
+
+def test_what_serves_ends_when_a_part_of_it_has_ended_and_says_which(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Stack(options(tmp_path, free_ports(23000), "http://127.0.0.1:9")) as stack:
+        assert stack.ended() is None
+        os.kill(stack.processes.pids()[0], signal.SIGKILL)
+        assert not watch(stack, threading.Event())
+        assert f"The stand-in for AWS has ended; what it said is in {stack.logs}" in capsys.readouterr().out
+
+
+def test_what_serves_and_is_told_to_stop_has_gone_well(tmp_path: Path) -> None:
+    told = threading.Event()
+    told.set()
+    with Stack(options(tmp_path, free_ports(23000), "http://127.0.0.1:9")) as stack:
+        assert watch(stack, told)
 
 
 _PARENT = """

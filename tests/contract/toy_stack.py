@@ -191,7 +191,7 @@ def free_ports(start: int) -> Ports:
     Tests that run at the same time look in different places.
     """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    possible = range(start + 200 * (worker % 10), HIGHEST_PORT, 500)
+    possible = range(start + 200 * (worker % 10), HIGHEST_PORT - 7, 100)
     return next(Ports(first) for first in possible if are_free(range(first, first + 7)))
 
 

@@ -16,7 +16,7 @@ from tests.fakes.clock import FakeJournal
 from tests.settings import SETTINGS
 from tests.world import Context, routed
 
-PAGE = '<!doctype html><meta name="strongroom" content="%SETTINGS%"><title>Connections</title>'
+PAGE = '<!doctype html><meta name="strongroom" content="%SETTINGS%"><title>Connections</title><a href="%ADDRESS%">'
 FILES = {"index.html": PAGE, "page.js": "export const here = true;\n", "connections.css": "main { color: #123; }\n"}
 PNG = b"\x89PNG\r\n\x1a\n\x00\xff"
 

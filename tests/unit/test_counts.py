@@ -14,6 +14,7 @@ from strongroom.domain import counts as rules
 from strongroom.domain import keys
 from strongroom.domain.connection import Connection
 from strongroom.domain.counts import Counts, count, count_shared, count_without_oauth
+from strongroom.domain.http import Reply
 from strongroom.domain.status import FAULTS, LastError, Status
 from strongroom.domain.table import Item, Key, Value
 from strongroom.domain.timeline_words import REASONS
@@ -97,6 +98,73 @@ def test_the_latest_success_and_the_latest_error_of_anybody_are_told() -> None:
     assert found["last_success_at"] == latest
     assert (found["last_error"]["code"], found["last_error"]["at"]) == ("unreachable", latest - 5)
     assert found["last_error"]["text"] == "The provider has not answered usefully."
+
+
+# -- a consent that came to nothing
+
+
+def consents_in_vain(world: World, installation: str, user: str, said: str = "invalid_client") -> None:
+    """Consent to what the provider then gives no token for."""
+    consented = world.consent(world.begin(user, installation), user)
+    world.provider.answer_next.append(lambda _: Reply(400, {}, b'{"error": "%s"}' % said.encode()))
+    assert world.complete(user, consented, confirm_shared=True).status == 502
+
+
+@pytest.mark.parametrize("sharing", ["per_user", "shared"])
+@pytest.mark.parametrize(
+    ("said", "code", "text"),
+    [
+        ("invalid_client", "client_rejected", "The provider does not accept Strongroom's client"),
+        ("invalid_grant", "exchange_failed", "Somebody consented, but then the provider gave no token."),
+    ],
+)
+def test_a_consent_for_which_the_provider_gave_no_token_is_the_last_error(
+    said: str, code: str, text: str, sharing: str
+) -> None:
+    world = World()
+    installation = world.install(sharing=sharing)
+    consents_in_vain(world, installation, "alice", said)
+    error = counted(world, installation)["last_error"]
+    assert (error["code"], error["at"]) == (code, int(world.clock.now()))
+    assert error["text"].startswith(text)
+
+
+def test_a_consent_in_vain_is_forgotten_once_anybody_connects() -> None:
+    world = World()
+    installation = world.install()
+    consents_in_vain(world, installation, "bob")
+    world.clock.advance(1)
+    world.connect("carol", installation)
+    assert counted(world, installation)["last_error"] is None
+    world.clock.advance(1)
+    consents_in_vain(world, installation, "bob")
+    assert counted(world, installation)["last_error"]["code"] == "client_rejected"
+
+
+def test_a_consent_in_vain_is_told_for_a_week() -> None:
+    world = World()
+    installation = world.install()
+    consents_in_vain(world, installation, "bob")
+    world.clock.advance(7 * 86_400 - 1)
+    assert counted(world, installation)["last_error"] is not None
+    world.clock.advance(1)
+    assert counted(world, installation)["last_error"] is None
+
+
+def test_a_consent_in_vain_at_one_installation_says_nothing_of_another() -> None:
+    world = World()
+    one, other = world.install(), world.install(name="Other")
+    consents_in_vain(world, one, "bob")
+    assert counted(world, other)["last_error"] is None
+
+
+def test_of_two_errors_the_later_is_told() -> None:
+    early, late = LastError("unreachable", 1), LastError("client_rejected", 2)
+    assert rules.with_failed_consent(Counts(3, last_error=early), late).last_error == late
+    assert rules.with_failed_consent(Counts(3, last_error=late), early).last_error == late
+
+
+# -- who counts
 
 
 def test_who_has_left_is_not_counted_and_who_came_back_has_never_connected() -> None:
@@ -186,7 +254,7 @@ def test_what_is_looked_at_has_a_bound() -> None:
     found = counted(world, installation)
     assert (found["complete"], found["members"], found["connected"]) == (False, 1103, rules.MOST_CONNECTIONS)
     assert found["not_connected"] == {}
-    assert world.table.requests["BatchGetItem"] <= 2 + 2 * rules.MOST_CONNECTIONS // 100
+    assert world.table.requests["BatchGetItem"] <= 3 + 2 * rules.MOST_CONNECTIONS // 100
     assert world.table.requests["Query"] == 2
 
 
@@ -198,7 +266,7 @@ def test_a_thousand_members_without_a_connection_cost_one_query() -> None:
     world.table.requests.clear()
     found = counted(world, installation)
     assert (found["complete"], found["members"], found["connected"]) == (True, 1103, 1)
-    assert world.table.requests["BatchGetItem"] <= 4
+    assert world.table.requests["BatchGetItem"] <= 5
 
 
 def test_control_without_the_bound_every_connection_would_be_read() -> None:

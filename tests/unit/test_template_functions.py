@@ -43,7 +43,7 @@ TOLD = {
     "RenewFunction": {"VAULT_KEY", "RENEWAL_QUEUE", "RESCUE_QUEUE", "RESTORED_AT", *DUE},
     "InstallationsFunction": {"VAULT_KEY", "ENDPOINT_ORIGINS", "RESTORED_AT", "CHORE_QUEUE", "SHARDS", *PEOPLE},
     "RevokeFunction": {"VAULT_KEY", "CHORE_QUEUE", "SHARDS"},
-    "WebFunction": {"ISSUER", "SCOPE", "WEB_CLIENT_ID", "SIGN_IN_ORIGINS", "SIGN_IN_PARAMETERS"},
+    "WebFunction": {"ISSUER", "SCOPE", "WEB_CLIENT_ID", "SIGN_IN_ORIGINS", "SIGN_IN_SCOPES", "SIGN_IN_PARAMETERS"},
 }
 WITHOUT_TABLE = ("WebFunction",)
 
@@ -255,7 +255,7 @@ def test_a_function_starts_with_what_it_is_told(name: str) -> None:
 @pytest.mark.parametrize("name", list(WHERE))
 def test_a_function_that_is_told_too_little_does_not_start(name: str) -> None:
     spare = {*DUE, "WEB_ORIGINS", "ENDPOINT_ORIGINS", "RESTORED_AT"}
-    spare |= {"WEB_CLIENT_ID", "SIGN_IN_ORIGINS", "SIGN_IN_PARAMETERS"}
+    spare |= {"WEB_CLIENT_ID", "SIGN_IN_ORIGINS", "SIGN_IN_SCOPES", "SIGN_IN_PARAMETERS"}
     needed = [it for it in told(template(), name) if it.removeprefix("STRONGROOM_") not in spare]
 
     for variable in needed:

@@ -25,6 +25,7 @@ BAD = {
     "WebClientUrl": ["http://a.example/", "https://a.example/?x", "https://a.example/#x"],
     "WebClientId": ["a b", "a\n", "ä", "a" * 256],
     "SignInOrigins": ["*", "http://a.example", "https://a.example/", "https://a.example; script-src *"],
+    "SignInScopes": [" email", "email ", "email  profile", "a\tb", 'a"b', "a\\b", "\u00e4"],
     "SignInParameters": ["audience", "=a", "a=", "a=b,", "a=b, c=d", "a=b c", "a b=c", "a=ä"],
     "EndpointOrigins": [
         "https://id.example",
@@ -49,6 +50,7 @@ GOOD = {
     "WebClientUrl": ["", "https://app.example.com", "https://app.example.com/connections"],
     "WebClientId": ["", "strongroom-web", "0f8fad5b-d9cb-469f-a165-70867728950e", 'odd"client'],
     "SignInOrigins": ["", "https://login.example.com", "https://a.auth.eu-west-1.amazoncognito.com,https://b.example"],
+    "SignInScopes": ["", "email", "email profile", "https://a.example/scope"],
     "SignInParameters": ["", "audience=https://strongroom.example.com/", "audience=a-b_c.d,connection=x=y"],
     "EndpointOrigins": [
         "",

@@ -106,6 +106,10 @@ def test_the_redirect_uri_of_the_sign_in_is_the_page_again(site: Site) -> None:
     assert get(site, "/connections/signed-in", query="code=c&state=s") == get(site, "/connections")
 
 
+def test_the_page_names_its_own_address_for_whoever_comes_by_another_name(site: Site) -> None:
+    assert '<a href="https://strongroom.example/connections">' in content(get(site, "/connections")).decode()
+
+
 def test_without_a_client_id_there_is_no_page_but_hosts_find_the_modules(tmp_path: Path) -> None:
     site = a_site(a_folder(tmp_path), WEB_CLIENT_ID="")
 
@@ -127,7 +131,9 @@ def test_what_lies_in_the_folder_under_another_kind_of_name_is_not_served(tmp_pa
     assert set(a_site(folder).files) == {"page.js", "connections.css", "mark.png"}
 
 
-@pytest.mark.parametrize("page", ["<!doctype html>", FILES["index.html"] * 2])
+@pytest.mark.parametrize(
+    "page", ["<!doctype html>", FILES["index.html"] * 2, FILES["index.html"].replace("%ADDRESS%", "/connections")]
+)
 def test_a_page_without_its_one_place_for_settings_stops_the_start(tmp_path: Path, page: str) -> None:
     with pytest.raises(SettingsError, match=r"index.html does not hold %SETTINGS% once"):
         open_site(a_folder(tmp_path, **{"index.html": page}), SETTINGS)

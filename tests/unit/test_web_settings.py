@@ -126,6 +126,12 @@ def test_a_scope_is_one_scope(value: str) -> None:
     assert refusal(SCOPE=value).startswith("STRONGROOM_SCOPE is ")
 
 
+def test_the_page_may_ask_for_further_scopes_so_that_it_is_told_a_name() -> None:
+    assert told(SIGN_IN_SCOPES=" email  profile ").scope == "strongroom email profile"
+    assert told(SIGN_IN_SCOPES="").scope == "strongroom"
+    assert refusal(SIGN_IN_SCOPES="email ä").startswith("STRONGROOM_SIGN_IN_SCOPES is ")
+
+
 @pytest.mark.parametrize("name", ["PUBLIC_URL", "ISSUER", "SCOPE"])
 def test_what_is_not_set_is_named_with_what_it_means(name: str) -> None:
     text = refusal(**{name: ""})

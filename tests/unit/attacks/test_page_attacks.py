@@ -104,6 +104,7 @@ HOSTILE_IDS = {
     "an entity": "&quot;&#x22;",
     "a comment": "--><!--",
     "a place of ours": "%SETTINGS%",
+    "another place of ours": "%ADDRESS%",
     "a group of a pattern": "\\1\\g<0>$&",
 }
 
@@ -129,7 +130,7 @@ def read_with(tmp_path: Path, client_id: str) -> list[tuple[str, dict[str, str |
 def test_whatever_a_setting_holds_it_stays_one_attribute(tmp_path: Path, client_id: str) -> None:
     (name, attributes), *others = read_with(tmp_path, client_id)
 
-    assert (name, set(attributes), [tag for tag, _ in others]) == ("meta", {"name", "content"}, ["title"])
+    assert (name, set(attributes), [tag for tag, _ in others]) == ("meta", {"name", "content"}, ["title", "a"])
     assert json.loads(str(attributes["content"]))["client_id"] == client_id
 
 

@@ -20,7 +20,8 @@ from strongroom.domain.errors import NotFound, SettingsError
 from strongroom.ports import Journal as AnyJournal
 
 PAGE = "index.html"
-PLACE = "%SETTINGS%"
+SETTINGS = "%SETTINGS%"
+ADDRESS = "%ADDRESS%"
 PATH = "/connections"
 SIGNED_IN = "signed-in"
 """The redirect URI of the sign-in is `/connections/signed-in`: the page again, with a query that its script reads."""
@@ -94,14 +95,17 @@ def show_file(site: Site, request: Request) -> Response:
 
 
 def page_file(template: str, told: PageSettings) -> File:
-    """Put the settings into the page.
+    """Put the settings into the page, and its own address for whoever opens it under another name of the same machine.
 
     Raises:
-        SettingsError: If the page has not exactly one place for them.
+        SettingsError: If the page has no place for them, or two for the settings.
     """
-    if template.count(PLACE) != 1:
-        raise SettingsError(f"{PAGE} does not hold {PLACE} once: build this function again from a whole source tree.")
-    return text_file(template.replace(PLACE, escape(told.document(), quote=True)), page_headers(told))
+    if template.count(SETTINGS) != 1 or ADDRESS not in template:
+        raise SettingsError(
+            f"{PAGE} does not hold {SETTINGS} once, and {ADDRESS}: build this function again from a whole source tree."
+        )
+    addressed = template.replace(ADDRESS, escape(told.origin + PATH, quote=True))
+    return text_file(addressed.replace(SETTINGS, escape(told.document(), quote=True)), page_headers(told))
 
 
 def page_headers(told: PageSettings) -> dict[str, str]:

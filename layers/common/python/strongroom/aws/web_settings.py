@@ -57,7 +57,7 @@ def page_settings(settings: Settings) -> PageSettings:
         origin=settings.public_url,
         issuer=issuer,
         client_id=_client_id(settings.optional("WEB_CLIENT_ID")),
-        scope=_scope(settings.text("SCOPE")),
+        scope=" ".join((_scope("SCOPE", settings.text("SCOPE")), *_scopes(settings.optional("SIGN_IN_SCOPES")))),
         parameters=_parameters(settings.optional("SIGN_IN_PARAMETERS")),
         sign_in_origins=tuple(dict.fromkeys((_origin_of(issuer), *listed))),
     )
@@ -78,10 +78,14 @@ def _client_id(text: str) -> str:
     return text
 
 
-def _scope(text: str) -> str:
+def _scope(name: str, text: str) -> str:
     if not _SCOPE.fullmatch(text):
-        raise wrong("SCOPE", text, "one scope (RFC 6749 section 3.3)")
+        raise wrong(name, text, "one scope (RFC 6749 section 3.3)")
     return text
+
+
+def _scopes(text: str) -> list[str]:
+    return [_scope("SIGN_IN_SCOPES", one) for one in text.split()]
 
 
 def _parameters(text: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from strongroom.domain.status import LastError, Status
 
@@ -17,7 +17,7 @@ class Counts:
     """`not_connected` counts the others by reason. `complete`: everybody is in one of the numbers; if not, there were more
     members or connections than are looked at, and `members` is the sum of all that were.
 
-    `last_success_at` and `last_error` are the latest of anybody's.
+    `last_success_at` and `last_error` are the latest of anybody's, also of a consent that came to nothing after that.
     """
 
     members: int
@@ -49,6 +49,14 @@ def count_shared(status: Status, members: int, *, complete: bool) -> Counts:
 def count_without_oauth(members: int, *, complete: bool) -> Counts:
     """Nobody has to connect."""
     return _counts([], members, 0, {"no_oauth": members}, complete)
+
+
+def with_failed_consent(counted: Counts, failed: LastError | None) -> Counts:
+    """Tell of a consent for which the provider gave no token, unless something else has failed since, or succeeded."""
+    others = (counted.last_success_at or 0, counted.last_error.at if counted.last_error else 0)
+    if failed is None or failed.at < max(others):
+        return counted
+    return replace(counted, last_error=failed)
 
 
 def reason_of(status: Status) -> str:

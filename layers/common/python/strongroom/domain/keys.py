@@ -33,6 +33,10 @@ def shared_connection(team_id: str, installation_id: str) -> Key:
     return Key(f"T#{_part(team_id)}", f"I#{_part(installation_id)}#C")
 
 
+def failed_consent(team_id: str, installation_id: str) -> Key:
+    return Key(f"T#{_part(team_id)}", f"I#{_part(installation_id)}#F")
+
+
 def member(team_id: str, user: str) -> Key:
     return Key(f"T#{_part(team_id)}#U#{_part(user)}", "A")
 

@@ -47,6 +47,7 @@ TROUBLES: Final[Mapping[str, str]] = {
 }
 """What a failed renewal's code means, as the beginning of a sentence."""
 _OTHERWISE = "Renewing has not succeeded"
+COULD_NOT_CONNECT: Final = "Somebody consented, but then the provider gave no token."
 DISABLED: Final = "An admin has disabled the installation: nothing is given out until one enables it."
 
 EVENTS: Final[Mapping[str, str]] = {
@@ -121,6 +122,8 @@ def words_of_trouble(trouble: Trouble, now: int) -> str:
 
 def words_of_error(code: str) -> str:
     """Say in a sentence of its own what does not work."""
+    if code == "exchange_failed":
+        return COULD_NOT_CONNECT
     return REASONS.get(code) or f"{TROUBLES.get(code, _OTHERWISE).removesuffix(',')}."
 
 

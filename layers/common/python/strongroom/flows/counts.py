@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from strongroom.domain import counts, keys
+from strongroom.domain import counts, failed_consent, keys
 from strongroom.domain.connection import Connection
 from strongroom.domain.counts import MOST_CONNECTIONS, MOST_MEMBERS, Counts
 from strongroom.domain.errors import Forbidden
 from strongroom.domain.installation import Installation
-from strongroom.domain.status import Status, derive
+from strongroom.domain.status import LastError, Status, derive
 from strongroom.domain.table import Item, Key, Query
 from strongroom.domain.team import Member
 from strongroom.flows import clients, membership
 from strongroom.flows.installed import present_status
-from strongroom.flows.reads import five_reads
+from strongroom.flows.reads import Admitted, five_reads
 from strongroom.ports import Ports, Table
 
 
@@ -34,9 +34,19 @@ def counted(ports: Ports, user: str, team: str, installation: str) -> Counts:
     active, complete = _members(ports.table, team)
     if admitted.installation.requires_oauth is False:
         return counts.count_without_oauth(len(active), complete=complete)
+    stands = _stands(ports, admitted, active, complete)
+    return counts.with_failed_consent(stands, _failed_consent(ports, admitted.installation))
+
+
+def _stands(ports: Ports, admitted: Admitted, active: set[str], complete: bool) -> Counts:
     if admitted.installation.sharing == "shared":
         return counts.count_shared(present_status(ports, admitted), len(active), complete=complete)
     return _each(ports, admitted.installation, active, complete)
+
+
+def _failed_consent(ports: Ports, installation: Installation) -> LastError | None:
+    key = keys.failed_consent(installation.team, installation.id)
+    return failed_consent.told(ports.table.read([key]).get(key), int(ports.clock.now()))
 
 
 def _each(ports: Ports, installation: Installation, active: set[str], complete: bool) -> Counts:

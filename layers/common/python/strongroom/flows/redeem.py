@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from strongroom.domain import exchange, refresh_life, token_requests
+from strongroom.domain import exchange, failed_consent, refresh_life, token_requests
 from strongroom.domain.account import account_told
 from strongroom.domain.authorization import Authorization
 from strongroom.domain.authorization_response import AuthorizationCode
@@ -146,7 +146,8 @@ def _judge(
     try:
         why = "client_rejected" if isinstance(outcome, exchange.ClientRejected) else "exchange_failed"
         told = refusal_record(ports, authorization, why)
-        ports.table.commit((authorization.fail("exchange_failed"), told), fresh_id(ports))
+        shown = failed_consent.noted(authorization.team, authorization.installation, why, int(ports.clock.now()))
+        ports.table.commit((authorization.fail("exchange_failed"), told, shown), fresh_id(ports))
     finally:
         if isinstance(outcome, exchange.ClientRejected):
             clients.note_rejection(ports, ready.kept, outcome, authorization.team, until)
