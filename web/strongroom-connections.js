@@ -11,7 +11,7 @@ import { whenFinished } from "./strongroom-connect.js";
 import { button, element, replace } from "./strongroom-dom.js";
 import { Flows } from "./strongroom-flows.js";
 import { timeline, wantsMore } from "./strongroom-timeline.js";
-import { emptyFor, nothingFor, problemOf, summaryOf } from "./strongroom-words.js";
+import { emptyFor, mayConnect, nothingFor, problemOf, summaryOf } from "./strongroom-words.js";
 
 const SEEN_AGAIN = 15_000; // milliseconds between two refreshes because the tab is seen again
 
@@ -128,6 +128,7 @@ export class StrongroomConnections extends HTMLElement {
         return list.#team;
       },
       find: (id) => list.#find(id),
+      mayConnect: (installation) => mayConnect(installation, list.#list?.role),
       refresh: () => list.refresh(),
       notice: (id, notice) => list.#notice(id, notice),
       readOut: (sentence) => list.#readOut(sentence),
@@ -262,7 +263,7 @@ export class StrongroomConnections extends HTMLElement {
     this.#cards.drop(installations);
     const context = { role, user, alone: Boolean(this.#alone), wanting: this.#wanting };
     if (this.#alone) return this.#drawAlone(context);
-    this.#summarize(installations.length ? summaryOf(installations) : emptyFor(role));
+    this.#summarize(installations.length ? summaryOf(installations, role) : emptyFor(role));
     this.#cards.draw(installations, context);
   }
 
