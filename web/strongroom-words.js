@@ -43,8 +43,8 @@ const BADGES = {
   no_oauth: ["–", "Needs no OAuth"],
 };
 
-// Seconds before its end from which a token that nothing renews asks for the person: time to connect again in peace, and
-// less than the hour that many tokens live, or what was connected just now would ask again at once.
+// Seconds before its end from which a token that nothing renews asks for the person: time to connect again in peace,
+// and less than the hour that many tokens live, or what was connected just now would ask again at once.
 const RUNS_OUT = 900;
 
 // One of the keys above.
@@ -279,8 +279,8 @@ function completedOf(connection) {
   return `You are connected.${lasting}${less}`;
 }
 
-// The same on the page that the provider's answer arrives at, with the server's `name` where that is known: `someone_else`
-// and `not_yours` come besides.
+// The same on the page that the provider's answer arrives at, with the server's `name` where that is known:
+// `someone_else` and `not_yours` come besides.
 export function finishSentence({ state, code, connection = null, user = null, name = null }) {
   if (state === "someone_else") {
     return { sentence: `${user} began this in this browser. Sign in as ${user} to finish it.`, kind: "note" };
