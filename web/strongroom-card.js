@@ -39,7 +39,7 @@ export function card(installation, context) {
 }
 
 const MORE = "The server wants more than you have allowed. Reconnect to allow it: you will see what before you go on.";
-const MORE_FOR_ADMINS = "The server wants more than was allowed. Only an admin can allow it, and connect anew: ask one.";
+const MORE_FOR_ADMINS = "The server wants more than was allowed. Only an admin can allow it: ask one.";
 
 function moreOf(installation, { role }) {
   return mayConnect(installation, role) ? MORE : MORE_FOR_ADMINS;

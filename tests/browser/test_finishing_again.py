@@ -1,4 +1,4 @@
-"""What arrived outlives what goes wrong on the way, and nothing outlives the person: no team of a link, no list of another."""
+"""What arrived outlives what goes wrong on the way; and of one person nothing outlives them here, nor of a link."""
 
 from __future__ import annotations
 
@@ -70,9 +70,7 @@ def test_what_something_on_the_way_has_answered_ends_nothing(
 
 def _answered_by_a_gateway(context: BrowserContext, status: int) -> None:
     page = "<html><body><h1>Bad Gateway</h1></body></html>"
-    context.route(
-        COMPLETE, lambda route: route.fulfill(status=status, content_type="text/html", body=page), times=1
-    )
+    context.route(COMPLETE, lambda route: route.fulfill(status=status, content_type="text/html", body=page), times=1)
 
 
 def _succeeds_when_tried_again(page: Page, popup: Page, name: str) -> None:
