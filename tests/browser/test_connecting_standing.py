@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import expect
 
 from tests.browser.axe import violations
-from tests.browser.between import LIST, alter
+from tests.browser.between import LIST, TIMELINE, alter, answer
 from tests.browser.conftest import PersonFactory
 from tests.browser.profile import Profile
 from tests.browser.stage import Backstage
@@ -69,6 +69,18 @@ def test_what_a_team_shares_and_nothing_renews_asks_admins_alone_to_connect_agai
     assert "an admin has to connect again at " in facts(bob.page, "Lent Files")["Token"]
     expect(bob.page.get_by_text("The one server here needs nothing from you.")).to_be_visible()
     expect(card(bob.page, "Lent Files").get_by_role("button")).to_have_count(0)
+
+
+def test_what_a_shared_server_wants_more_is_an_admins_to_allow(person: PersonFactory, backstage: Backstage) -> None:
+    installation = backstage.install("Greedy Files", sharing="shared")
+    backstage.connect("alice", installation, confirm_shared=True)
+    bob = person("bob")
+    answer(bob.context, TIMELINE, 200, {"now": None, "trouble": None, "events": [{"event": "more_scopes_wanted"}]})
+
+    signed_in(bob.page, "bob", installation)
+
+    says(bob.page, "Greedy Files", "The server wants more than was allowed. Only an admin can allow it: ask one.")
+    expect(card(bob.page, "Greedy Files")).not_to_contain_text("econnect")
 
 
 def _ends_in(profile: Profile, seconds: int) -> None:
