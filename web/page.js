@@ -41,6 +41,7 @@ document.addEventListener("strongroom-signed-out", signedOut);
 function signedOut() {
   signIn.forget();
   showWho(null);
+  clearAway();
   say("Your sign-in has ended. Sign in again to go on; nothing is lost.");
   askToSignIn();
 }
@@ -56,11 +57,17 @@ function showWho(user) {
   replace(at("who"), element("nav", { "aria-label": "Account" }, name, element("div", { class: "who" }, who, change)));
 }
 
-// Nothing of whoever was signed in stays behind, for whoever comes back to this page by the browser's own button.
+// Nothing of whoever was signed in stays behind, for whoever comes to this screen next, or back to this page by the
+// browser's own button.
+function clearAway() {
+  document.title = TITLE;
+  for (const place of ["said", "question", "list", "admin"]) replace(at(place));
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+}
+
 function useAnother() {
   signIn.forget();
-  replace(at("list"));
-  replace(at("admin"));
+  clearAway();
   return signIn.begin(shown, { asSomebodyElse: true });
 }
 
@@ -139,7 +146,7 @@ function showList() {
   list.token = async () => signIn.token;
   list.called = signIn.name;
   list.manage = manage;
-  list.addEventListener("strongroom-listed", ({ detail }) => listed((latest = detail)));
+  list.addEventListener("strongroom-listed", ({ target, detail }) => target.isConnected && listed((latest = detail)));
   list.addEventListener("strongroom-all", showAll);
   replace(at("list"), list, askForTeam());
 }
@@ -191,8 +198,10 @@ async function finishArrival() {
     const done = await finish(strongroom, arrival, { ask });
     if (done.state === "someone_else") return askForTheOther(done);
     arrival = null;
-    if (done.facts) show({ team: done.facts.team, installation: inWindow ? done.facts.installation : null });
-    said(done, inWindow);
+    // Who began on a page of another origin sees the one thing that they came for.
+    const alone = inWindow || !begun;
+    if (done.facts) show({ team: done.facts.team, installation: alone ? done.facts.installation : null });
+    said(done, inWindow, done.facts !== null && !begun);
     // Begun on a page of another origin, this may be the window that it opened. Not every browser lets a page close it.
     if (done.state === "completed" && begun?.way !== "tab") window.close();
     return !inWindow;
@@ -204,25 +213,32 @@ async function finishArrival() {
   }
 }
 
-function said(done, inWindow) {
+function said(done, inWindow, fromElsewhere = false) {
   unask();
   const { sentence, kind } = finishSentence(done);
   say(sentence, kind);
   document.title = inWindow ? sentence : TITLE;
-  if (!inWindow) return;
-  const close = button("Close this window", () => window.close());
-  replace(at("question"), element("p", {}, "Go on in the window that you came from."), close);
+  if (inWindow) leadBack("Go on in the window that you came from.");
+  if (fromElsewhere) leadBack("If you came from another page, go on there: nothing is left to do here.");
+}
+
+function leadBack(where) {
+  const close = button("Close this window", closeWindow);
+  replace(at("question"), element("p", {}, where), close);
   close.focus();
+}
+
+function closeWindow() {
+  window.close();
+  if (!window.closed) say("Your browser lets nobody but you close this window.");
 }
 
 function askForTheOther(done) {
   const { user } = done;
   say(finishSentence(done).sentence);
-  replace(
-    at("question"),
-    button(`Sign in as ${user}`, useAnother),
-    button("Do not connect", forgetArrival, { class: "secondary" }),
-  );
+  const other = button(`Sign in as ${user}`, useAnother);
+  replace(at("question"), other, button("Do not connect", forgetArrival, { class: "secondary" }));
+  other.focus();
   return false;
 }
 

@@ -2,7 +2,16 @@
 import { forAdmins } from "./strongroom-admins.js";
 import { hostIn, offered } from "./strongroom-connect.js";
 import { button, element, freshId } from "./strongroom-dom.js";
-import { badgeOf, dateOf, expiryOf, meaningOf, needsPerson, standingOf, timeAt } from "./strongroom-words.js";
+import {
+  badgeOf,
+  dateOf,
+  expiryOf,
+  mayConnect,
+  meaningOf,
+  needsPerson,
+  standingOf,
+  timeAt,
+} from "./strongroom-words.js";
 
 // `context`: `{user, role, alone, more, activity, notice, timeline, manage, connect, revoke}`. `alone`: it is what a
 // link led to. `more`: the server wants more scopes than were allowed. `activity`: what is under way, as
@@ -11,7 +20,7 @@ import { badgeOf, dateOf, expiryOf, meaningOf, needsPerson, standingOf, timeAt }
 export function card(installation, context) {
   const heading = element("h3", { id: freshId("server"), tabindex: "-1", "data-act": "heading" }, installation.name);
   const { activity, notice } = context;
-  const meaning = meaningOf(installation);
+  const meaning = meaningOf(installation, context.role);
   return element(
     "article",
     {
@@ -23,7 +32,7 @@ export function card(installation, context) {
     element("header", { class: "strongroom-head" }, heading, badge(installation)),
     notice && element("p", { class: `strongroom-notice strongroom-${notice.kind}` }, notice.sentence),
     element("p", { class: "strongroom-meaning" }, context.manage ? forAdmins(meaning) : meaning),
-    context.more && element("p", { class: "strongroom-meaning" }, MORE),
+    context.more && element("p", { class: "strongroom-meaning" }, moreOf(installation, context)),
     facts(...standing(installation, context)),
     ...(activity ? [panel(installation, activity)] : offer(installation, context)),
     context.timeline,
@@ -32,6 +41,11 @@ export function card(installation, context) {
 }
 
 const MORE = "The server wants more than you have allowed. Reconnect to allow it: you will see what before you go on.";
+const MORE_FOR_ADMINS = "The server wants more than was allowed. Only an admin can allow it: ask one.";
+
+function moreOf(installation, { role }) {
+  return mayConnect(installation, role) ? MORE : MORE_FOR_ADMINS;
+}
 
 function badge(installation) {
   const [shape, words] = badgeOf(installation);
@@ -53,13 +67,14 @@ function facts(...pairs) {
   return element("dl", { class: "strongroom-facts" }, ...rows);
 }
 
-function standing({ connection, sharing, enabled }, { user }) {
+function standing(installation, { user, role }) {
+  const { connection, sharing, enabled } = installation;
   if (!connection) return [];
   const serves = ["connected", "expired"].includes(connection.status);
   return [
     ["Account", serves ? (connection.account ?? "the provider does not say which") : null],
     ["Connected by", serves ? whoConnected(connection, sharing, user) : null],
-    ["Token", serves ? (enabled ? expiryOf(connection) : endOf(connection)) : null],
+    ["Token", serves ? (enabled ? expiryOf(connection, mayConnect(installation, role)) : endOf(connection)) : null],
     ["Allowed until", connection.consent_ends_at === null ? null : timeAt(connection.consent_ends_at)],
     ["Allowed", connection.scopes.length ? codes(connection.scopes) : null],
     ["Not allowed", connection.missing_scopes.length ? codes(connection.missing_scopes) : null],
@@ -128,7 +143,7 @@ function offer(installation, context) {
   if (!connection) return [];
   const mine = sharing === "per_user" || context.role === "team_admin";
   const held = connection.last_success_at !== null;
-  const needed = mine && (needsPerson(installation) || (context.more && enabled));
+  const needed = mine && (needsPerson(installation, context.role) || (context.more && enabled));
   const can = { connect: needed, reconnect: mine && enabled && held && !needed, revoke: mine && held };
   const buttons = actions(installation, context, can);
   return needed ? [leads(installation), ...buttons] : [...buttons, tucked(leads(installation))];
@@ -142,7 +157,8 @@ function tucked(where) {
 function actions(installation, context, can) {
   const { connection, sharing } = installation;
   const again = connection.next === "reconnect" || connection.last_success_at !== null;
-  const label = `${again ? "Reconnect" : "Connect"}${context.alone && context.user ? ` as ${context.user}` : ""}`;
+  const isNew = standingOf(installation) === "connect" || !again;
+  const label = `${isNew ? "Connect" : "Reconnect"}${context.alone && context.user ? ` as ${context.user}` : ""}`;
   const connect = () => context.connect(installation, { seen: can.connect });
   const buttons = [
     can.connect && act("connect", label, installation, connect),

@@ -1,6 +1,7 @@
 // The cards of a list. A card is made anew only when what it shows has changed, so that focus stays, and what is open,
 // and what an admin is typing in a panel.
 import { card } from "./strongroom-card.js";
+import { standingOf } from "./strongroom-words.js";
 
 export class Cards {
   #place;
@@ -97,7 +98,8 @@ export class Cards {
     if (before && before.about.timeline !== about.timeline) this.#notices.delete(id);
     const { role, user, alone, wanting } = this.#context;
     const view = { role, user, alone, notice: this.#notices.get(id) ?? null, more: wanting.has(id) };
-    const [activity, shows] = [this.activity(id), JSON.stringify([installation, view])];
+    // How it stands depends on the hour too.
+    const [activity, shows] = [this.activity(id), JSON.stringify([installation, standingOf(installation), view])];
     if (before?.shows === shows && before.activity === activity) return before.article;
     const focused = before?.article.contains(document.activeElement) ? document.activeElement : null;
     const kept = this.#kept(installation, about, before);

@@ -273,9 +273,10 @@ function dropArrival() {
 
 // Finish what arrived, as the person who is signed in. Gives what came of it:
 //
-// `{state, code, facts, user}`: `completed`, `denied`, `failed`, `expired`; `declined` if the person said no when
-// asked; `someone_else` if `user` began it here and another is signed in; `not_yours` if the person who is signed in
-// did not begin it, and then it has been ended: whoever began it must not come by what was consented to here.
+// `{state, code, facts, user, name, connection}`: `completed`, `denied`, `failed`, `expired`; `declined` if the person
+// said no when asked; `someone_else` if `user` began it here and another is signed in; `not_yours` if the person who is
+// signed in did not begin it, and then it has been ended: whoever began it must not come by what was consented to here.
+// `name` is the server's, and `connection` how the person's stands now; each is null if that is not known.
 //
 // It asks nobody only if this very person began it in this very browser, and nobody else is concerned. `ask` is given
 // `{facts, installation, user, shared, here}`.
@@ -286,17 +287,23 @@ export async function finish(strongroom, arrival, { ask }) {
   const user = await strongroom.user();
   if (user === null) throw new SignedOut(401, { message: "Nobody is signed in." });
   const begun = begunHere(arrival.id);
-  if (begun && begun.user !== user) return { state: "someone_else", code: null, facts: null, user: begun.user };
+  if (begun && begun.user !== user) return { ...NOTHING_KNOWN, state: "someone_else", user: begun.user };
   const facts = await factsOf(strongroom, arrival.id);
-  if (!facts) return over(arrival, "not_yours", await ended(strongroom, arrival), null, user);
-  if (!UNDER_WAY.has(facts.state)) return over(arrival, facts.state, null, facts, user);
-  if (!arrival.secret) return over(arrival, "failed", null, facts, user);
+  if (!facts) return over(arrival, "not_yours", await ended(strongroom, arrival), { user });
+  const state = UNDER_WAY.has(facts.state) && !arrival.secret ? "failed" : facts.state;
+  if (!UNDER_WAY.has(state)) return over(arrival, state, null, { facts, user, ...(await standing(strongroom, facts)) });
   const { installation } = await strongroom.look(facts.team, facts.installation);
   const shared = installation.sharing === "shared";
   if ((shared || !begun) && !(await ask({ facts, installation, user, shared, here: begun !== null }))) {
-    return over(arrival, "declined", null, facts, user);
+    return over(arrival, "declined", null, { facts, user, name: installation.name });
   }
-  return complete(strongroom, arrival, facts, shared, user);
+  return complete(strongroom, arrival, { facts, user, name: installation.name }, shared);
+}
+
+// The server's name, and how the person's connection stands: for words alone, so nothing fails for want of it.
+async function standing(strongroom, { team, installation }) {
+  const seen = await strongroom.look(team, installation).catch(() => null);
+  return seen ? { name: seen.installation.name, connection: seen.installation.connection } : {};
 }
 
 async function factsOf(strongroom, id) {
@@ -319,15 +326,16 @@ async function ended(strongroom, arrival) {
   return null;
 }
 
-async function complete(strongroom, arrival, facts, shared, user) {
+async function complete(strongroom, arrival, known, shared) {
   try {
     const proof = { secret: arrival.secret, ...(shared ? { confirm_shared: true } : {}) };
     const done = await strongroom.complete(arrival.id, proof);
     if (UNDER_WAY.has(done.state)) throw new Refused(409, { error: "being_finished" }); // by a request before this one
-    return { ...over(arrival, done.state, null, facts, user), connection: done.connection };
+    return over(arrival, done.state, null, { ...known, connection: done.connection });
   } catch (problem) {
     if (mayPass(problem)) throw problem;
-    return over(arrival, "failed", problem.code ?? null, facts, user);
+    const now = await standing(strongroom, known.facts);
+    return over(arrival, "failed", problem.code ?? null, { ...known, ...now });
   }
 }
 
@@ -343,12 +351,14 @@ function mayPass(problem) {
 
 // The person will not finish what arrived: nothing comes of it any more, and whoever waits for it waits no longer.
 export function decline(arrival) {
-  return over(arrival, "declined", null, null, null);
+  return over(arrival, "declined", null, {});
 }
 
-function over(arrival, state, code, facts, user) {
+const NOTHING_KNOWN = { code: null, facts: null, user: null, name: null, connection: null };
+
+function over(arrival, state, code, known) {
   dropArrival();
   forget(arrival.id);
   nudge(arrival.id, code ?? state);
-  return { state, code, facts, user };
+  return { ...NOTHING_KNOWN, ...known, state, code };
 }

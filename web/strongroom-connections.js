@@ -13,7 +13,7 @@ import { whenFinished } from "./strongroom-connect.js";
 import { button, element, replace } from "./strongroom-dom.js";
 import { Flows } from "./strongroom-flows.js";
 import { timeline, wantsMore } from "./strongroom-timeline.js";
-import { emptyFor, nothingFor, problemOf, summaryOf } from "./strongroom-words.js";
+import { emptyFor, mayConnect, nothingFor, problemOf, summaryOf } from "./strongroom-words.js";
 
 const SEEN_AGAIN = 15_000; // milliseconds between two refreshes because the tab is seen again
 
@@ -140,6 +140,7 @@ export class StrongroomConnections extends HTMLElement {
         return list.#team;
       },
       find: (id) => list.#find(id),
+      mayConnect: (installation) => mayConnect(installation, list.#list?.role),
       refresh: () => list.refresh(),
       notice: (id, notice) => list.#notice(id, notice),
       readOut: (sentence) => list.#readOut(sentence),
@@ -279,7 +280,7 @@ export class StrongroomConnections extends HTMLElement {
     this.#cards.drop(installations);
     const context = { role, user, alone: Boolean(this.#alone), wanting: this.#wanting };
     if (this.#alone) return this.#drawAlone(context);
-    this.#summarize(installations.length ? summaryOf(installations) : emptyFor(role));
+    this.#summarize(installations.length ? summaryOf(installations, role) : emptyFor(role));
     this.#cards.draw(installations, context);
   }
 

@@ -9,7 +9,8 @@ export class Flows {
   #cards;
   #list;
 
-  // `list`: what the flows need of the list: `{strongroom, team, find, refresh, notice, readOut, complain}`.
+  // `list`: what the flows need of the list: `{strongroom, team, find, mayConnect, refresh, notice,
+  // readOut, complain}`.
   constructor(cards, list) {
     this.#cards = cards;
     this.#list = list;
@@ -83,7 +84,9 @@ export class Flows {
     const id = authorization.installation;
     await this.#list.refresh();
     this.#ended(authorization);
-    this.#list.notice(id, outcomeOf(outcome, this.#list.find(id)?.connection ?? null));
+    const found = this.#list.find(id);
+    const mine = found !== null && this.#list.mayConnect(found);
+    this.#list.notice(id, outcomeOf(outcome, found?.connection ?? null, mine));
     this.#cards.focusIfHere(id, "heading");
   }
 

@@ -43,14 +43,34 @@ const BADGES = {
   no_oauth: ["–", "Needs no OAuth"],
 };
 
+// Seconds before its end from which a token that nothing renews asks for the person: time to connect again in peace,
+// and less than the hour that many tokens live, or what was connected just now would ask again at once.
+const RUNS_OUT = 900;
+
 // One of the keys above.
 export function standingOf({ connection, requires_oauth, enabled }) {
   if (!connection || requires_oauth === false) return "no_oauth";
   if (!enabled) return "disabled";
   const { status, reason, next } = connection;
-  if (status === "connected") return reason === "consent_ends_soon" ? "ends_soon" : "connected";
+  if (status === "connected") return reason === "consent_ends_soon" || runsOut(connection) ? "ends_soon" : "connected";
   if (next === "none") return "admin";
-  return status === "expired" ? "expired" : next;
+  if (status === "expired") return "expired";
+  return isNew(connection) ? "connect" : next;
+}
+
+function runsOut({ status, renewable, expires_at }) {
+  if (status !== "connected" || renewable !== false || expires_at === null) return false;
+  return expires_at - Date.now() / 1000 < RUNS_OUT;
+}
+
+// Who has only said no has nothing to connect again.
+function isNew({ reason, last_success_at }) {
+  return reason === "denied" && last_success_at === null;
+}
+
+// Whether connecting is this person's to do.
+export function mayConnect({ enabled, sharing }, role) {
+  return enabled && (sharing === "per_user" || role === "team_admin");
 }
 
 // `[shape, words]`: the shape is for the eye alone.
@@ -58,12 +78,14 @@ export function badgeOf(installation) {
   return BADGES[standingOf(installation)] ?? ["?", installation.connection.status];
 }
 
-export function needsPerson({ enabled, connection }) {
-  return enabled && ["connect", "reconnect"].includes(connection?.next);
+export function needsPerson(installation, role) {
+  const { connection } = installation;
+  if (!connection || !mayConnect(installation, role)) return false;
+  return ["connect", "reconnect"].includes(connection.next) || runsOut(connection);
 }
 
-export function summaryOf(installations) {
-  const [all, needing] = [installations.length, installations.filter(needsPerson).length];
+export function summaryOf(installations, role) {
+  const [all, needing] = [installations.length, installations.filter((one) => needsPerson(one, role)).length];
   if (!needing) return all === 1 ? "The one server here needs nothing from you." : `None of ${all} servers needs you.`;
   return `${needing} of ${all} ${needing === 1 ? "needs" : "need"} you.`;
 }
@@ -118,23 +140,24 @@ function reasonIn(code) {
   return REASONS[code] ?? FAILING[code] ?? `It is not connected (${code}).`;
 }
 
-// What the standing means, and what to do, for the person who looks.
-export function meaningOf(installation) {
+// What the standing means, and what to do, for the person who looks. `role`: theirs, which matters where a team shares.
+export function meaningOf(installation, role = null) {
   const { connection, sharing } = installation;
-  switch (standingOf(installation)) {
+  const [standing, mine] = [standingOf(installation), mayConnect(installation, role)];
+  switch (standing) {
     case "no_oauth":
       return "There is nothing to connect.";
     case "disabled":
       return "An admin has disabled it: nothing is given out until an admin enables it again.";
     case "connected":
-      return lastingOf(connection);
+      return lastingOf(connection, mine);
     case "ends_soon":
-      return endingOf(connection);
+      return runsOut(connection) ? runningOutOf(connection, mine) : endingOf(connection);
     case "admin":
       return `${whyNot(connection, sharing)} Only an admin can connect it, for the whole team: ask one.`;
     default:
       if (connection.next === "wait") return waitingOf(connection);
-      return `${whyNot(connection, sharing)} ${whatNow(connection)}`;
+      return `${whyNot(connection, sharing)} ${whatNow(standing)}`;
   }
 }
 
@@ -143,8 +166,8 @@ function whyNot({ reason }, sharing) {
   return reasonIn(reason ?? "never_connected");
 }
 
-function whatNow({ next }) {
-  return next === "reconnect" ? "Connect again to go on." : "Connect to use it.";
+function whatNow(standing) {
+  return standing === "connect" ? "Connect to use it." : "Connect again to go on.";
 }
 
 function waitingOf({ reason }) {
@@ -159,21 +182,33 @@ function endingOf({ consent_ends_at, next }) {
   return `${until}: then the provider ends what was allowed. ${act} before that, and nothing is interrupted.`;
 }
 
-function lastingOf({ renewable, expires_at, expiry }) {
-  if (renewable !== false) return "It works, and is renewed by itself: you need do nothing.";
-  if (expires_at !== null) {
-    return `It works until ${dateOf(expires_at)}. The provider gave nothing to renew it with: connect again then.`;
-  }
-  if (expiry === "never") return "It works. Its token has no end.";
-  return "It works. The provider gave nothing to renew it with, and does not say when it ends: connect again then.";
+function runningOutOf({ expires_at }, mine) {
+  const works = `It works until ${dateOf(expires_at)}. The provider gave nothing to renew it with`;
+  return `${works}: ${again(mine)} before that, and nothing is interrupted.`;
 }
 
-// The end of the token, as a fact. Null if there is no token to speak of.
-export function expiryOf({ expires_at, expiry, renewable, status }) {
+// Whoever cannot connect is not told to.
+function again(mine) {
+  return mine ? "connect again" : "an admin has to connect again";
+}
+
+function lastingOf({ renewable, expires_at, expiry }, mine) {
+  if (renewable !== false) return "It works, and is renewed by itself: you need do nothing.";
+  const then = `${again(mine)} then.`;
+  if (expires_at !== null) {
+    return `It works until ${dateOf(expires_at)}. The provider gave nothing to renew it with: ${then}`;
+  }
+  if (expiry === "never") return "It works. Its token has no end.";
+  return `It works. The provider gave nothing to renew it with, and does not say when it ends: ${then}`;
+}
+
+// The end of the token, as a fact. Null if there is no token to speak of. `mine`: whether to connect is this person's.
+export function expiryOf({ expires_at, expiry, renewable, status }, mine) {
   if (!expiry) return null;
   if (expires_at === null) return expiry === "never" ? "has no end" : "the provider does not say when it ends";
   if (status === "expired") return ["ended ", timeAt(expires_at)];
-  if (renewable === false) return ["the provider gave nothing to renew it with: connect again at ", timeAt(expires_at)];
+  const nothing = "the provider gave nothing to renew it with";
+  if (renewable === false) return [`${nothing}: ${again(mine)} at `, timeAt(expires_at)];
   return ["renewed by itself; this one ends ", timeAt(expires_at)];
 }
 
@@ -211,26 +246,42 @@ const ENDED = {
   failed: `It could not be finished, and nothing of it was kept. ${AGAIN} ${OFTEN}`,
 };
 
+const BY_ANOTHER = "You are connected: by another consent. Nothing of this one was kept.";
+
 // What came of an authorization: `{sentence, kind}`, where kind is `done`, `note` or `trouble`. `connection` is as it
-// is afterwards, or null if that is not known.
-export function outcomeOf({ state, code }, connection = null) {
+// is afterwards, or null if that is not known. `mine`: whether to connect is this person's.
+export function outcomeOf({ state, code }, connection = null, mine = mayStill(connection)) {
   if (state === "completed") return { sentence: completedOf(connection), kind: "done" };
-  if (state === "failed" && code === "newer_grant") return { sentence: CODES.newer_grant, kind: "done" };
-  const known = state === "failed" && Object.hasOwn(CODES, code ?? ""); // the code came by way of another window
-  const sentence = known ? CODES[code] : (ENDED[state] ?? ENDED.failed);
-  const stands = connection?.status === "connected" && state !== "stopped" ? " What was connected before goes on." : "";
-  return { sentence: sentence + stands, kind: state === "failed" ? "trouble" : "note" };
+  const stands = connection?.status === "connected";
+  if (state === "failed" && code === "newer_grant" && (stands || !connection)) {
+    return { sentence: CODES.newer_grant, kind: "done" };
+  }
+  if (state === "failed" && !code && stands) return { sentence: BY_ANOTHER, kind: "note" };
+  const sentence = mine ? endedOf(state, code) : endedOf(state, code).replace(` ${AGAIN}`, "");
+  const goesOn = stands && state !== "stopped" ? " What was connected before goes on." : "";
+  return { sentence: sentence + goesOn, kind: state === "failed" ? "trouble" : "note" };
+}
+
+// The code came by way of another window.
+function endedOf(state, code) {
+  const known = state === "failed" && code !== "newer_grant" && Object.hasOwn(CODES, code ?? "");
+  return known ? CODES[code] : (ENDED[state] ?? ENDED.failed);
+}
+
+function mayStill(connection) {
+  return !connection || connection.status === "connected" || connection.next !== "none";
 }
 
 function completedOf(connection) {
   const missing = connection?.missing_scopes ?? [];
   const less = missing.length ? ` Not allowed of what was asked for: ${missing.join(", ")}.` : "";
-  const lasting = connection?.renewable === false ? ` ${lastingOf(connection)}` : "";
+  const lasting = connection?.renewable === false ? ` ${lastingOf(connection, true)}` : "";
   return `You are connected.${lasting}${less}`;
 }
 
-// The same on the page that the provider's answer arrives at: `someone_else` and `not_yours` come besides.
-export function finishSentence({ state, code, connection = null, user = null }) {
+// The same on the page that the provider's answer arrives at, with the server's `name` where that is known:
+// `someone_else` and `not_yours` come besides.
+export function finishSentence({ state, code, connection = null, user = null, name = null }) {
   if (state === "someone_else") {
     return { sentence: `${user} began this in this browser. Sign in as ${user} to finish it.`, kind: "note" };
   }
@@ -242,7 +293,8 @@ export function finishSentence({ state, code, connection = null, user = null }) 
       kind: "trouble",
     };
   }
-  return outcomeOf({ state, code }, connection);
+  const { sentence, kind } = outcomeOf({ state, code }, connection);
+  return { sentence: name ? `${name}: ${sentence}` : sentence, kind };
 }
 
 function startedAs(name) {

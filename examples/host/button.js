@@ -1,6 +1,6 @@
 // A design of one's own, without the element: one button that connects one installation.
 import { SignedOut, Strongroom } from "https://strongroom.example.com/connections/strongroom-api.js";
-import { destination } from "https://strongroom.example.com/connections/strongroom-card.js";
+import { closedWords, destination } from "https://strongroom.example.com/connections/strongroom-card.js";
 import { begin, offered } from "https://strongroom.example.com/connections/strongroom-connect.js";
 import { meaningOf, outcomeOf, problemOf } from "https://strongroom.example.com/connections/strongroom-words.js";
 import { say, signedOut, token, welcome } from "./sign-in.js";
@@ -9,6 +9,7 @@ const isSignedIn = await welcome();
 const { team, installation } = Object.fromEntries(new URLSearchParams(location.search));
 const strongroom = new Strongroom({ origin: "https://strongroom.example.com", token });
 const [connectButton, agreeButton, leads] = ["connect", "agree", "leads"].map((id) => document.getElementById(id));
+const [reopenButton, stopButton] = ["reopen", "stop"].map((id) => document.getElementById(id));
 let shown = null;
 
 // People see where it leads before they click.
@@ -26,9 +27,19 @@ function lead(facts, button) {
 
 async function connect() {
   const authorization = await begin(strongroom, { team, installation, shown, agree });
-  say(`Go on in the window of ${authorization.facts.provider_host}.`);
-  const outcome = await authorization.settled();
+  const host = authorization.facts.provider_host;
+  [reopenButton.onclick, stopButton.onclick] = [() => authorization.reopen(), () => authorization.stop()];
+  waiting(true);
+  const onWindow = (open) => say(open ? `Go on in the window of ${host}.` : closedWords(host));
+  onWindow(true);
+  const outcome = await authorization.settled({ onWindow }).finally(() => waiting(false));
   say(outcomeOf(outcome, (await show()).connection).sentence);
+}
+
+// While it is under way it can be opened again, or waited for no longer; it is begun no second time.
+function waiting(isUnderWay) {
+  for (const one of [connectButton, agreeButton]) one.hidden = true;
+  for (const one of [reopenButton, stopButton]) one.hidden = !isUnderWay;
 }
 
 // It leads elsewhere than was shown, or that was not known yet: the next click says yes to what is shown now.

@@ -31,7 +31,7 @@ async function finishArrival() {
   const isPopup = begunHere(arrival.id)?.way === "popup";
   const done = await finish(strongroom, arrival, { ask: (question) => confirmed(finishQuestion(question)) });
   say(finishSentence(done).sentence);
-  if (done.state === "someone_else") return offer("Use another account", () => signIn({ asSomebodyElse: true }));
+  if (done.state === "someone_else") return offer(`Sign in as ${done.user}`, () => signIn({ asSomebodyElse: true }));
   if (!isPopup) return show(done.facts);
   offer("Close this window", () => window.close());
   if (done.state === "completed") window.close(); // not every browser lets a page do so: then the words stay

@@ -40,14 +40,16 @@ class Asked:
 
 @dataclass
 class Held:
-    """Requests that stay on their way until `go`."""
+    """Requests that stay on their way until `go`: all of them, or so many."""
 
     context: BrowserContext
     pattern: re.Pattern[str]
+    times: int | None = None
     waiting: list[Route] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.context.route(self.pattern, lambda route: self.waiting.append(route))  # a method of a list takes no names
+        # A method of a list takes no names.
+        self.context.route(self.pattern, lambda route: self.waiting.append(route), times=self.times)
 
     def go(self) -> None:
         """Let all go on that wait, and hold no more."""

@@ -165,7 +165,7 @@ def test_a_browser_that_blocks_the_second_window_alone_goes_on_in_the_same_tab(
     consent(bob.page, "bob")
 
     is_shown(bob.page, "Twice Files", "Connected")
-    expect(bob.page.get_by_role("status").get_by_text("You are connected.")).to_be_visible()
+    expect(bob.page.get_by_role("status").get_by_text("Twice Files: You are connected.")).to_be_visible()
     assert bob.context.pages == [bob.page]
 
 

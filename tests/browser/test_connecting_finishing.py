@@ -56,7 +56,7 @@ def test_an_admin_who_says_no_at_the_end_has_connected_nobody_and_waits_no_longe
     expect(question).to_be_focused()
     popup.get_by_role("button", name="Do not connect").click()
 
-    expect(popup.get_by_role("status")).to_have_text("Nothing was connected: you said no.")
+    expect(popup.get_by_role("status")).to_have_text("Unshared Files: Nothing was connected: you said no.")
     says(alice.page, "Unshared Files", "Nothing was connected: you said no.")
     expect(button(alice.page, "Unshared Files", "Connect")).to_be_visible()
     assert asked.count("POST", COMPLETE) == 0

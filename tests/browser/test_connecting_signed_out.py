@@ -104,7 +104,7 @@ def test_a_sign_in_that_ends_in_the_window_that_finishes_is_made_good_there(
     assert asked.count("POST", COMPLETE) == 2
 
 
-def test_a_list_that_is_refused_keeps_what_it_shows_and_asks_to_sign_in(
+def test_a_list_that_is_refused_is_taken_away_and_is_there_again_after_the_next_sign_in(
     person: PersonFactory, backstage: Backstage
 ) -> None:
     backstage.install("Shown Files")
@@ -121,4 +121,6 @@ def test_a_list_that_is_refused_keeps_what_it_shows_and_asks_to_sign_in(
     expect(bob.page.get_by_text(ENDED)).to_be_visible()
     expect(bob.page.get_by_role("button", name="Sign in", exact=True)).to_be_focused()
     expect(bob.page.get_by_text("Signed in as bob")).to_have_count(0)
-    expect(card(bob.page, "Shown Files")).to_be_visible()
+    expect(card(bob.page, "Shown Files")).to_have_count(0)
+    bob.page.get_by_role("button", name="Sign in", exact=True).click()
+    is_shown(bob.page, "Shown Files", "Not connected")

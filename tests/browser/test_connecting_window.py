@@ -155,7 +155,7 @@ def test_without_windows_it_goes_on_in_the_same_tab_and_comes_back_to_the_same_t
     carol.page.get_by_role("button", name="Allow").click()
 
     is_shown(carol.page, "Lab Files", "Connected")
-    expect(carol.page.get_by_role("status").get_by_text("You are connected.")).to_be_visible()
+    expect(carol.page.get_by_role("status").get_by_text("Lab Files: You are connected.")).to_be_visible()
     expect(carol.page.get_by_role("heading", name="Team lab", exact=True)).to_be_visible()
     assert carol.page.url == f"{backstage.places.api}/connections?team=lab"
     assert carol.context.pages == [carol.page]

@@ -207,7 +207,7 @@ def test_whoever_is_signed_in_by_then_is_asked_to_be_the_one_who_began(
     bob.page.get_by_role("heading", name="sign-in service").wait_for()
     fill_in(bob.page, "carol")
     said(bob.page, "bob began this in this browser. Sign in as bob to finish it.")
-    bob.page.get_by_role("button", name="Use another account").click()
+    bob.page.get_by_role("button", name="Sign in as bob").click()
     fill_in(bob.page, "bob")
 
     said(bob.page, "You are connected.")

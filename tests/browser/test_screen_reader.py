@@ -314,7 +314,7 @@ def test_denying_is_read_out_once_on_both_pages(person: PersonFactory, backstage
     expect(page.get_by_role("status").filter(has_text="Team Files: Consent was denied")).to_have_count(1)
     [denied] = heard.take()
     assert denied.startswith("Team Files: Consent was denied at the provider")
-    expect(popup).to_have_title(re.compile("^Consent was denied at the provider"))
+    expect(popup).to_have_title(re.compile("^Team Files: Consent was denied at the provider"))
     expect(popup.get_by_role("main")).to_match_aria_snapshot("""
       - heading "Connections" [level=1]
       - status:
@@ -379,4 +379,4 @@ def test_the_window_that_asks_reads_as_a_question(person: PersonFactory, backsta
     """)
     expect(popup).to_have_title("Connect Team Notes for the whole team?")
     popup.get_by_role("button", name="Do not connect").click()
-    expect(popup).to_have_title("Nothing was connected: you said no.")
+    expect(popup).to_have_title("Team Notes: Nothing was connected: you said no.")

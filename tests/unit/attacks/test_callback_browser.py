@@ -26,7 +26,8 @@ from tests.world import Answered, Context, World, routed
 def leaks(answered: Answered, url: str) -> list[str]:
     """What is wrong with a response of the callback."""
     wanted = {"cache-control": "no-store", "referrer-policy": "no-referrer", "x-content-type-options": "nosniff"}
-    wanted |= {"x-frame-options": "DENY"}
+    wanted |= {"x-frame-options": "DENY", "cross-origin-opener-policy": "same-origin"}
+    wanted |= {"strict-transport-security": "max-age=31536000"}
     problems = [name for name, value in wanted.items() if answered.headers.get(name) != value]
     policy = answered.headers.get("content-security-policy", "")
     problems += [part for part in ("default-src 'none'", "frame-ancestors 'none'") if part not in policy]

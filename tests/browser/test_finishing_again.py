@@ -1,0 +1,182 @@
+"""What arrived outlives what goes wrong on the way; and of one person nothing outlives them here, nor of a link."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.between import COMPLETE, LIST, Asked, Held, answer
+from tests.browser.conftest import PersonFactory
+from tests.browser.stage import Backstage
+from tests.browser.steps import (
+    button,
+    connect,
+    consent,
+    fill_in,
+    is_gone,
+    is_shown,
+    open_connections,
+    press,
+    says,
+    sign_in,
+    signed_in,
+)
+
+ARRIVAL = "sessionStorage.getItem('strongroom.arrival')"
+FAST = "const told = Date.now; Date.now = () => told() + 660_000;"  # eleven minutes
+BADGES = """
+window.badges = new Set();
+const note = () => {
+  for (const badge of document.querySelectorAll(".strongroom-badge")) window.badges.add(badge.textContent);
+};
+new MutationObserver(note).observe(document, { childList: true, subtree: true });
+"""
+SPEAKS_FOR = "(jwt) => { document.querySelector('strongroom-connections').token = async () => jwt; }"
+
+
+def test_what_is_being_finished_by_a_request_before_is_kept_and_tried_again(
+    person: PersonFactory, backstage: Backstage
+) -> None:
+    backstage.install("Twice Sent Files")
+    bob = person("bob")
+    signed_in(bob.page, "bob")
+    answer(bob.context, COMPLETE, 200, {"state": "redeeming"}, times=1)
+
+    popup = connect(bob.page, "Twice Sent Files")
+    consent(popup, "bob")
+
+    expect(popup.get_by_role("status")).to_contain_text("It is being finished just now, by another window.")
+    _succeeds_when_tried_again(bob.page, popup, "Twice Sent Files")
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(502, "Strongroom answered 502."), (504, "Strongroom took too long to answer")]
+)
+def test_what_something_on_the_way_has_answered_ends_nothing(
+    person: PersonFactory, backstage: Backstage, status: int, words: str
+) -> None:
+    backstage.install("Cut Short Files")
+    bob = person("bob")
+    bob.expect(f"status of {status}")
+    signed_in(bob.page, "bob")
+    _answered_by_a_gateway(bob.context, status)
+
+    popup = connect(bob.page, "Cut Short Files")
+    consent(popup, "bob")
+
+    expect(popup.get_by_role("status")).to_contain_text(words)
+    _succeeds_when_tried_again(bob.page, popup, "Cut Short Files")
+
+
+def _answered_by_a_gateway(context: BrowserContext, status: int) -> None:
+    page = "<html><body><h1>Bad Gateway</h1></body></html>"
+    context.route(COMPLETE, lambda route: route.fulfill(status=status, content_type="text/html", body=page), times=1)
+
+
+def _succeeds_when_tried_again(page: Page, popup: Page, name: str) -> None:
+    again = popup.get_by_role("button", name="Try again")
+    expect(again).to_be_visible()
+    assert popup.evaluate(ARRIVAL) is not None
+    is_shown(page, name, "Not connected")
+    again.click()
+    is_gone(popup)
+    is_shown(page, name, "Connected")
+
+
+def test_a_team_that_a_link_names_is_not_remembered_and_one_that_was_entered_is(
+    person: PersonFactory, backstage: Backstage
+) -> None:
+    backstage.install("Remembered Files")
+    bob = person("bob")
+    signed_in(bob.page, "bob")
+    is_shown(bob.page, "Remembered Files", "Not connected")
+    assert bob.page.evaluate("localStorage.getItem('strongroom.team')") is None
+
+    open_connections(bob.page)
+    bob.page.get_by_role("textbox", name="Team").fill("acme")
+    bob.page.get_by_role("button", name="Show").click()
+    is_shown(bob.page, "Remembered Files", "Not connected")
+    assert bob.page.evaluate("localStorage.getItem('strongroom.team')") == "acme"
+    open_connections(bob.page)
+
+    is_shown(bob.page, "Remembered Files", "Not connected")
+
+
+def test_whoever_goes_back_from_another_account_sees_nothing_of_the_one_before(
+    person: PersonFactory, backstage: Backstage
+) -> None:
+    backstage.install("Left Files")
+    bob = person("bob")
+    signed_in(bob.page, "bob")
+    is_shown(bob.page, "Left Files", "Not connected")
+    asked = Asked(bob.context)
+
+    bob.page.get_by_role("button", name="Use another account").click()
+    bob.page.get_by_role("textbox", name="Account").wait_for()
+    bob.page.go_back()
+
+    expect(bob.page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
+    expect(bob.page.get_by_role("article")).to_have_count(0)
+    expect(bob.page.get_by_text("bob")).to_have_count(0)
+    assert asked.all == []
+
+
+def test_a_clock_that_is_fast_makes_no_question_of_it(person: PersonFactory, backstage: Backstage) -> None:
+    backstage.install("Early Files")
+    bob = person("bob")
+    bob.context.add_init_script(FAST)
+    signed_in(bob.page, "bob")
+
+    popup = connect(bob.page, "Early Files")
+    consent(popup, "bob")
+
+    is_gone(popup)
+    is_shown(bob.page, "Early Files", "Connected")
+
+
+def test_a_list_on_its_way_for_one_person_is_never_shown_to_the_next(
+    person: PersonFactory, backstage: Backstage
+) -> None:
+    backstage.connect("bob", backstage.install("Own Files"))
+    bob, carol = person("bob"), person("carol")
+    with carol.page.expect_request(LIST) as sent:
+        signed_in(carol.page, "carol")
+    jwt = sent.value.headers["authorization"].removeprefix("Bearer ")
+    bob.context.add_init_script(BADGES)
+    held = Held(bob.context, LIST, times=1)
+    with bob.page.expect_request(LIST):
+        signed_in(bob.page, "bob")
+
+    bob.page.evaluate(SPEAKS_FOR, jwt)
+    held.go()
+
+    is_shown(bob.page, "Own Files", "Not connected")
+    assert bob.page.evaluate("[...window.badges]") == ["○ Not connected"]
+
+
+def test_the_wrong_person_is_offered_to_sign_in_as_the_right_one_first(
+    person: PersonFactory, backstage: Backstage
+) -> None:
+    backstage.install("Right Files")
+    bob = person("bob")
+    bob.block_popups()
+    signed_in(bob.page, "bob")
+    press(bob.page, "Right Files", "Connect")
+    bob.page.get_by_role("textbox", name="Account").wait_for()
+    other = bob.tab()
+    open_connections(other, "acme")
+    other.get_by_role("button", name="Sign in").click()
+    other.get_by_role("button", name="Use another account").click()
+    fill_in(other, "carol")
+    expect(other.get_by_text("Signed in as carol")).to_be_visible()
+
+    consent(bob.page, "bob")
+    offered = bob.page.locator("#question").get_by_role("button")
+    expect(offered).to_have_text(["Sign in as bob", "Do not connect"])
+    expect(offered.first).to_be_focused()
+    offered.first.click()
+    sign_in(bob.page, "bob")
+
+    is_shown(bob.page, "Right Files", "Connected")
+    says(bob.page, "Right Files", "It works")
+    expect(button(bob.page, "Right Files", "Reconnect")).to_be_visible()
