@@ -1,6 +1,6 @@
 // What an admin reads where everybody else is sent to an admin. It names the panel that only admins have.
 
-// What ends sentences of strongroom-words.js, and what stands there for an admin.
+// What ends sentences of the modules behind strongroom-words.js, and what stands there for an admin.
 const ENDS = [
   [
     "If it happens again, tell an admin of your team.",

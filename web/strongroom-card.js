@@ -157,8 +157,7 @@ function tucked(where) {
 function actions(installation, context, can) {
   const { connection, sharing } = installation;
   const again = connection.next === "reconnect" || connection.last_success_at !== null;
-  const isNew = standingOf(installation) === "connect" || !again;
-  const label = `${isNew ? "Connect" : "Reconnect"}${context.alone && context.user ? ` as ${context.user}` : ""}`;
+  const label = `${again ? "Reconnect" : "Connect"}${context.alone && context.user ? ` as ${context.user}` : ""}`;
   const connect = () => context.connect(installation, { seen: can.connect });
   const buttons = [
     can.connect && act("connect", label, installation, connect),

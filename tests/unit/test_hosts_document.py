@@ -15,7 +15,7 @@ WEB = ROOT / "web"
 MODULES = {path.name: text(path) for path in sorted(WEB.glob("strongroom-*.js"))}
 ELEMENT = MODULES["strongroom-connections.js"]
 CONNECT = MODULES["strongroom-connect.js"]
-WORDS = MODULES["strongroom-words.js"]
+STANDING, OUTCOMES = MODULES["strongroom-standing.js"], MODULES["strongroom-outcomes.js"]
 OF_THE_BROWSER = {"connectedCallback", "disconnectedCallback", "attributeChangedCallback"}
 
 
@@ -29,7 +29,9 @@ def quoted_in(cell: str) -> list[str]:
 
 
 def exported(module: str) -> set[str]:
-    return set(re.findall(r"^export (?:async )?(?:function|class|const) (\w+)", module, re.MULTILINE))
+    handed_on = " ".join(re.findall(r"^export \{([^}]*)\} from", module, re.MULTILINE))
+    made = re.findall(r"^export (?:async )?(?:function|class|const) (\w+)", module, re.MULTILINE)
+    return {*made, *re.findall(r"\w+", handed_on)}
 
 
 # -- The complete example
@@ -98,7 +100,7 @@ def spelled_out(word: str) -> list[str]:
     head, hole, _ = word.partition("${")
     if not hole:
         return [word]
-    [badges] = re.findall(r"const BADGES = \{\n(.*?)\n\};", WORDS, re.DOTALL)
+    [badges] = re.findall(r"const BADGES = \{\n(.*?)\n\};", STANDING, re.DOTALL)
     ends = re.findall(r"^  (\w+):", badges, re.MULTILINE) if head.endswith("badge-") else ["done", "note", "trouble"]
     return [head + end for end in ends]
 
@@ -118,8 +120,8 @@ def test_the_document_names_everything_of_an_authorization() -> None:
 
 
 def test_the_document_lists_exactly_the_states_that_there_are_words_for() -> None:
-    compared = set(re.findall(r'state === "(\w+)"', WORDS))
-    [ended] = re.findall(r"const ENDED = \{\n(.*?)\n\};", WORDS, re.DOTALL)
+    compared = set(re.findall(r'state === "(\w+)"', OUTCOMES))
+    [ended] = re.findall(r"const ENDED = \{\n(.*?)\n\};", OUTCOMES, re.DOTALL)
     assert set(first_words("state")) == compared | set(re.findall(r"^  (\w+):", ended, re.MULTILINE))
 
 

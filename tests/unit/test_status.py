@@ -83,7 +83,7 @@ def test_an_idle_connection_is_connected() -> None:
             id="changed",
         ),
         pytest.param(with_reason("revoked"), "revoked", "reconnect", id="revoked"),
-        pytest.param(with_reason("denied"), "denied", "reconnect", id="denied"),
+        pytest.param(with_reason("denied"), "denied", "connect", id="denied"),
         pytest.param(with_reason("refused"), "refused", "reconnect", id="refused by the provider"),
         pytest.param(with_reason("lost_response"), "lost_response", "reconnect", id="lost response"),
     ],

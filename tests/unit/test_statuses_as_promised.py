@@ -106,7 +106,7 @@ CASES = {
     "no row": Case("auth_required", "never_connected", 0, "connect", None),
     "an empty row": Case("auth_required", "never_connected", 0, "connect", replace(FRESH, tokens=None)),
     "revoked": Case("auth_required", "revoked", NOW + 70, "reconnect", ended("revoked", **WITHOUT_TOKENS)),
-    "denied": Case("auth_required", "denied", NOW + 70, "reconnect", ended("denied", **WITHOUT_TOKENS)),
+    "denied": Case("auth_required", "denied", NOW + 70, "connect", ended("denied", **WITHOUT_TOKENS)),
     "refused": Case(
         "auth_required", "refused", NOW + 70, "reconnect", ended("refused"), last_error=LastError("refused", NOW + 70)
     ),
@@ -208,7 +208,7 @@ CASES = {
         "auth_required",
         "denied",
         NOW + 70,
-        "reconnect",
+        "connect",
         ended("denied", **WITHOUT_TOKENS),
         rebound=rebound("revoked", NOW + 90),
     ),

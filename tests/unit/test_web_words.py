@@ -17,6 +17,7 @@ from tests.openapi import listed_codes, operations
 WEB = ROOT / "web"
 ERRORS = ROOT / "docs" / "errors.md"
 DOCUMENTED = {row[0].strip("`") for row in table(ERRORS, "code")}
+SENTENCES = ("strongroom-standing.js", "strongroom-outcomes.js", "strongroom-problems.js")
 # What satellites and hosts alone are answered.
 FOR_MACHINES = {"authorization_required", "insufficient_scope", "not_a_role", "too_many_satellites", "unknown_caller"}
 
@@ -47,20 +48,20 @@ def codes_of_people() -> set[str]:
 def test_every_code_that_a_person_can_meet_has_a_sentence_and_there_are_no_others() -> None:
     assert not codes_of_people() & FOR_MACHINES
     assert codes_of_people() <= DOCUMENTED
-    assert words("strongroom-words.js", "CODES") == DOCUMENTED - FOR_MACHINES
+    assert words("strongroom-problems.js", "CODES") == DOCUMENTED - FOR_MACHINES
 
 
 def test_every_reason_to_act_has_a_sentence_and_there_are_no_others() -> None:
     of_connections = {row[0].strip("`") for row in table(ERRORS, "reason") if row[1] not in ("", "`connected`")}
-    assert words("strongroom-words.js", "REASONS") == of_connections | {"admin_must_connect"}
+    assert words("strongroom-standing.js", "REASONS") == of_connections | {"admin_must_connect"}
 
 
 def test_every_error_of_a_renewal_has_a_sentence_and_there_are_no_others() -> None:
-    assert words("strongroom-words.js", "FAILING") == set(TROUBLES)
+    assert words("strongroom-standing.js", "FAILING") == set(TROUBLES)
 
 
 def test_whatever_sends_people_to_an_admin_is_said_otherwise_to_an_admin() -> None:
-    said = source("strongroom-words.js")
+    said = "".join(map(source, SENTENCES))
     instead = re.findall(r'\[\s*"([^"]+)",', source("strongroom-admins.js"))
     assert len(instead) > 5
     for sentence in (sentence for ending in instead for sentence in re.split(r"(?<=\.) ", ending)):

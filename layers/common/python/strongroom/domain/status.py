@@ -15,6 +15,8 @@ Name: TypeAlias = Literal["connected", "expired", "auth_required", "not_connecte
 Next: TypeAlias = Literal["connect", "reconnect", "wait", "none"]
 REJECTIONS_COUNT_FOR = 900
 MOST_REJECTIONS = 4
+HELD_NOTHING = frozenset({"never_connected", "denied"})
+"""The reasons with which there is nothing to connect again: a denial is only noted where no grant is."""
 FAULTS = frozenset({"refused", "lost_response", "client_replaced", "rejected", "restored"})
 """The reasons that came of an error. The others are what somebody did, or the end of a token that nothing renews."""
 
@@ -197,7 +199,7 @@ def _since(
 def _needs_a_person(installation: Installation, reason: str, since: int) -> Status:
     if installation.sharing == "shared" and reason == "never_connected":
         return Status("not_connected", None, since, "connect")
-    return Status("auth_required", reason, since, "connect" if reason == "never_connected" else "reconnect")
+    return Status("auth_required", reason, since, "connect" if reason in HELD_NOTHING else "reconnect")
 
 
 def _serving(connection: Connection, tokens: SealedTokens, now: int) -> Status:
