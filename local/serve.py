@@ -16,8 +16,8 @@ from local.plan import Options, Pace, Ports, demo_options, gateway_url, origin
 from local.seed import operators_rows
 from local.stack import Stack
 
-# Tokens live two minutes, and are renewed in the last one: whoever watches the logs sees it happen.
 LOOKED_EVERY = 1.0  # seconds
+# Tokens live two minutes, and are renewed in the last one: whoever watches the logs sees it happen.
 PACE = Pace(access_token=120, renew_ahead=60, short_lived=5, tick_every=10)
 
 

@@ -24,7 +24,6 @@ function found(provider) {
   return provider ? { provider_host: provider.authorization_host, token_host: provider.token_host } : null;
 }
 
-
 // Gives a function that has one key for one body, whatever becomes of the request, and another key for another body.
 export function once() {
   let [sent, key] = [null, null];

@@ -80,8 +80,9 @@ async function again(desk) {
   if (found.etag !== subject.etag && !isInUse) return show(desk, found);
   name(desk.panel, found.installation);
   subject.counts = found.counts;
-  shown.stands = standing(found);
-  stands.replaceWith(shown.stands);
+  const now = standing(found);
+  if (now.isEqualNode(stands)) return; // nobody who reads it loses their place
+  stands.replaceWith((shown.stands = now));
 }
 
 // Send a change, and show what has come of it. If somebody else was first, nothing was sent that they had not seen.
@@ -122,11 +123,11 @@ function lastError(error) {
   return element(
     "p",
     { class: "strongroom-notice strongroom-trouble" },
-    element("strong", {}, "Last error: "),
-    error.text,
-    " Since ",
+    element("strong", {}, "Last error"),
+    " (",
     timeAt(error.at),
-    ".",
+    "): ",
+    error.text,
   );
 }
 

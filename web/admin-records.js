@@ -45,7 +45,9 @@ async function readNewest(desk, body, older, asOf) {
 
 // Focus goes to the first of the rows that have come: the button is below them, or gone.
 async function more(desk, body, older) {
-  const page = await desk.strongroom.records(desk.team, older.dataset.next);
+  const { next } = older.dataset;
+  const page = await desk.strongroom.records(desk.team, next);
+  if (next !== older.dataset.next) return; // read anew meanwhile, from the newest on
   const first = add(desk, body, older, page);
   first?.focus();
 }

@@ -4,6 +4,7 @@ import { exactInput, Unfinished } from "./admin-form.js";
 import { button, element, field, replace } from "./strongroom-dom.js";
 
 const TOKEN = "{access_token}";
+const COVERED = { type: "password", autocomplete: "new-password" }; // "off" would not keep browsers from filling it in
 
 // `what` is one of them ("header"), for labels. `present`: entries that are there already, `{name, carries_token}`,
 // whose values nobody is shown. `isSecret`: values are for gateways alone, are covered while they are typed, and may
@@ -55,7 +56,7 @@ function keptRow({ name, carries_token: carries }, what) {
 
 function newRow(what, number, isSecret, remove) {
   const name = exactInput({ "data-part": "name", required: true });
-  const value = exactInput({ "data-part": "value", required: true, type: isSecret ? "password" : "text" });
+  const value = exactInput({ "data-part": "value", required: true, ...(isSecret ? COVERED : {}) });
   const node = element(
     "div",
     { class: "strongroom-row" },

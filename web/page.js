@@ -39,10 +39,11 @@ document.addEventListener("strongroom-problem", (event) => problem(event.detail)
 document.addEventListener("strongroom-signed-out", signedOut);
 
 function signedOut() {
+  const typed = at("admin").childElementCount ? "; what was being typed here is gone" : "";
   signIn.forget();
   showWho(null);
   clearAway();
-  say("Your sign-in has ended. Sign in again to go on; nothing is lost.");
+  say(`Your sign-in has ended. Sign in again to go on. What is connected stays${typed}.`);
   askToSignIn();
 }
 
@@ -219,18 +220,19 @@ function said(done, inWindow, fromElsewhere = false) {
   say(sentence, kind);
   document.title = inWindow ? sentence : TITLE;
   if (inWindow) leadBack("Go on in the window that you came from.");
-  if (fromElsewhere) leadBack("If you came from another page, go on there: nothing is left to do here.");
+  if (fromElsewhere) leadBack("If you came from another page, go on there.");
 }
 
 function leadBack(where) {
-  const close = button("Close this window", closeWindow);
-  replace(at("question"), element("p", {}, where), close);
+  const words = element("p", { role: "status" }, where);
+  const close = button("Close this window", () => closeWindow(words));
+  replace(at("question"), words, close);
   close.focus();
 }
 
-function closeWindow() {
+function closeWindow(words) {
   window.close();
-  if (!window.closed) say("Your browser lets nobody but you close this window.");
+  if (!window.closed) replace(words, "Your browser lets nobody but you close this window.");
 }
 
 function askForTheOther(done) {
@@ -250,7 +252,7 @@ function forgetArrival() {
 }
 
 function ask(question) {
-  const { title, text, yes, no } = finishQuestion({ ...question, user: signIn.name ?? question.user });
+  const { title, text, yes, no } = finishQuestion({ ...question, called: signIn.name ?? question.user });
   say(null);
   return new Promise((decide) => {
     document.title = title;
@@ -281,7 +283,6 @@ function ask(question) {
 // -- Start
 
 async function start() {
-  if (location.origin !== settings.origin) return elsewhere();
   forgetOld();
   readAddress();
   showWho(null);
@@ -302,10 +303,6 @@ async function comeBack() {
   const answered = new URLSearchParams(location.search);
   history.replaceState(null, "", PAGE);
   show(await signIn.finish(answered));
-}
-
-function elsewhere() {
-  say(`This page lives at another address: ${settings.origin}${PAGE}.`);
 }
 
 function failedToStart(failed) {

@@ -1,6 +1,6 @@
 // Signing in with code and PKCE (RFC 7636) at the deployment's sign-in service. The access token stays in memory: a
 // page that is left or loaded again asks for a new one, which the service's own session makes quick.
-import { claimsIn } from "./strongroom-api.js";
+import { claimsIn, subjectOf } from "./strongroom-api.js";
 
 const KEPT = "strongroom.sign-in";
 const WAS = "strongroom.signed-in";
@@ -73,7 +73,7 @@ export class SignIn {
     if (!answered.get("code")) throw new SignInRefused("The sign-in service did not sign you in. Try again.");
     const told = await this.#redeem(service, answered.get("code"), kept.verifier);
     this.#token = told.access_token;
-    this.#name = nameIn(told.id_token);
+    this.#name = nameIn(told);
     sessionStorage.setItem(WAS, "yes");
     return kept.place;
   }
@@ -115,11 +115,13 @@ async function ask(url, request) {
   }
 }
 
-// It came from the service itself, so its signature is not looked at (OpenID Connect Core §3.1.3.7, 6). Nobody needs it.
-function nameIn(idToken) {
+// It came from the service itself, so its signature is not looked at (OpenID Connect Core §3.1.3.7, 6). A name that
+// people may give themselves as they like is none to recognise anybody by. Nobody needs one.
+function nameIn({ access_token: token, id_token: idToken }) {
   try {
-    const { email, preferred_username: username, name } = claimsIn(idToken);
-    return [email, username, name].find((one) => typeof one === "string" && one) ?? null;
+    const { sub, email, email_verified: verified, preferred_username: username } = claimsIn(idToken);
+    if (sub !== subjectOf(token)) return null;
+    return [verified === false ? null : email, username].find((one) => typeof one === "string" && one) ?? null;
   } catch {
     return null;
   }

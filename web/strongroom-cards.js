@@ -40,6 +40,7 @@ export class Cards {
   }
 
   clear() {
+    for (const { authorization } of this.#activities.values()) authorization?.stop();
     for (const kept of [this.#cards, this.#activities, this.#notices]) kept.clear();
     this.#shown = [];
     this.#place.replaceChildren();

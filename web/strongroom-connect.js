@@ -127,7 +127,8 @@ export class Authorization {
     this.#stopping.abort();
   }
 
-  // Wait until it has ended: `{state, code, installation}`, where `code` is ours, of what went wrong, or null.
+  // Wait until it has ended: `{state, code, installation, begun_at}`, where `code` is ours, of what went wrong, or null,
+  // and `begun_at` seconds since the epoch by the API's clock.
   // `onWindow` is told when the window looks closed, and when it is open again. Looks only: a provider may isolate its
   // window, which then looks closed from here.
   async settled({ onWindow = () => {} } = {}) {
@@ -164,8 +165,13 @@ export class Authorization {
   }
 
   #ended(state, code) {
-    return { state, code: state === "failed" ? code : null, installation: this.installation };
+    const { installation, facts } = this;
+    return { state, code: state === "failed" ? code : null, installation, begun_at: begunAt(facts) };
   }
+}
+
+function begunAt({ expires_at }) {
+  return expires_at - TEN_MINUTES / 1000;
 }
 
 // -- Between windows of this browser: which authorization to look at again, and our code of what went wrong with it.
@@ -273,7 +279,7 @@ function dropArrival() {
 
 // Finish what arrived, as the person who is signed in. Gives what came of it:
 //
-// `{state, code, facts, user, name, connection}`: `completed`, `denied`, `failed`, `expired`; `declined` if the person
+// `{state, code, facts, user, name, connection, begun_at}`: `completed`, `denied`, `failed`, `expired`; `declined` if the person
 // said no when asked; `someone_else` if `user` began it here and another is signed in; `not_yours` if the person who is
 // signed in did not begin it, and then it has been ended: whoever began it must not come by what was consented to here.
 // `name` is the server's, and `connection` how the person's stands now; each is null if that is not known.
@@ -291,7 +297,7 @@ export async function finish(strongroom, arrival, { ask }) {
   const facts = await factsOf(strongroom, arrival.id);
   if (!facts) return over(arrival, "not_yours", await ended(strongroom, arrival), { user });
   const state = UNDER_WAY.has(facts.state) && !arrival.secret ? "failed" : facts.state;
-  if (!UNDER_WAY.has(state)) return over(arrival, state, null, { facts, user, ...(await standing(strongroom, facts)) });
+  if (!UNDER_WAY.has(state)) return withStanding(strongroom, over(arrival, state, null, { facts, user }));
   const { installation } = await strongroom.look(facts.team, facts.installation);
   const shared = installation.sharing === "shared";
   if ((shared || !begun) && !(await ask({ facts, installation, user, shared, here: begun !== null }))) {
@@ -300,17 +306,17 @@ export async function finish(strongroom, arrival, { ask }) {
   return complete(strongroom, arrival, { facts, user, name: installation.name }, shared);
 }
 
-// The server's name, and how the person's connection stands: for words alone, so nothing fails for want of it.
-async function standing(strongroom, { team, installation }) {
-  const seen = await strongroom.look(team, installation).catch(() => null);
-  return seen ? { name: seen.installation.name, connection: seen.installation.connection } : {};
+// With the server's name, and how the person's connection stands: for words alone, so nothing waits or fails for it.
+async function withStanding(strongroom, done) {
+  const seen = await strongroom.look(done.facts.team, done.facts.installation).catch(() => null);
+  return seen ? { ...done, name: seen.installation.name, connection: seen.installation.connection } : done;
 }
 
 async function factsOf(strongroom, id) {
   try {
     return await strongroom.authorization(id);
   } catch (problem) {
-    if (problem instanceof Refused && problem.status === 404) return null;
+    if (problem instanceof Refused && problem.code === "not_found") return null;
     throw problem;
   }
 }
@@ -334,8 +340,7 @@ async function complete(strongroom, arrival, known, shared) {
     return over(arrival, done.state, null, { ...known, connection: done.connection });
   } catch (problem) {
     if (mayPass(problem)) throw problem;
-    const now = await standing(strongroom, known.facts);
-    return over(arrival, "failed", problem.code ?? null, { ...known, ...now });
+    return withStanding(strongroom, over(arrival, "failed", problem.code ?? null, known));
   }
 }
 
@@ -346,7 +351,7 @@ const PASSING = new Set(["being_finished", "internal_error", "too_many_requests"
 function mayPass(problem) {
   if (problem instanceof Unreachable || problem instanceof SignedOut) return true;
   if (!(problem instanceof Refused)) return false;
-  return problem.code === null ? problem.status !== 404 : PASSING.has(problem.code) || problem.status === 503;
+  return problem.code === null || PASSING.has(problem.code) || problem.status === 503;
 }
 
 // The person will not finish what arrived: nothing comes of it any more, and whoever waits for it waits no longer.
@@ -354,11 +359,11 @@ export function decline(arrival) {
   return over(arrival, "declined", null, {});
 }
 
-const NOTHING_KNOWN = { code: null, facts: null, user: null, name: null, connection: null };
+const NOTHING_KNOWN = { code: null, facts: null, user: null, name: null, connection: null, begun_at: null };
 
 function over(arrival, state, code, known) {
   dropArrival();
   forget(arrival.id);
   nudge(arrival.id, code ?? state);
-  return { ...NOTHING_KNOWN, ...known, state, code };
+  return { ...NOTHING_KNOWN, ...known, begun_at: known.facts ? begunAt(known.facts) : null, state, code };
 }

@@ -86,6 +86,7 @@ export class StrongroomConnections extends HTMLElement {
 
   set token(value) {
     if (this.#token && value !== this.#token) this.#forget(); // it may speak for somebody else
+    if (value !== this.#token) this.#called = null;
     this.#token = value;
     this.refresh();
   }
@@ -127,6 +128,8 @@ export class StrongroomConnections extends HTMLElement {
     this.#list = null;
     this.#wanting.clear();
     this.#cards.clear();
+    this.#body.removeAttribute("aria-busy");
+    this.#summarize("");
     this.say("");
   }
 
@@ -225,7 +228,7 @@ export class StrongroomConnections extends HTMLElement {
     if (!this.isConnected || !this.#token || !api || !team) return;
     if (!this.#list) this.#loading();
     try {
-      this.#strongroom ??= new Strongroom({ origin: api, token: async () => this.#token() });
+      this.#strongroom ??= new Strongroom({ origin: api, token: async () => token() });
       const [user, list] = [await this.#strongroom.user(), await this.#strongroom.list(team)];
       if (isStill()) await this.#take({ ...list, user: this.#called ?? user });
     } catch (problem) {
@@ -245,10 +248,11 @@ export class StrongroomConnections extends HTMLElement {
 
   // Only of the one that a link led to: the link may be for that very reason, which the list does not tell.
   async #askWhetherMore() {
+    const id = this.#alone;
     this.#wanting.clear();
-    if (this.#find(this.#alone)?.connection?.status !== "connected") return;
-    const told = await this.#strongroom.timeline(this.#team, this.#alone).catch(() => ({ events: [] }));
-    if (wantsMore(told)) this.#wanting.add(this.#alone);
+    if (this.#find(id)?.connection?.status !== "connected") return;
+    const told = await this.#strongroom.timeline(this.#team, id).catch(() => ({ events: [] }));
+    if (wantsMore(told)) this.#wanting.add(id);
   }
 
   #loading() {

@@ -20,16 +20,20 @@ export class Flows {
   // away counts as not shown: the person is asked first.
   async connect(installation, { seen }) {
     const id = installation.installation;
+    const { strongroom, team } = this.#list;
+    const isStill = () => strongroom === this.#list.strongroom;
     const shown = seen ? offered(installation) : null;
-    const agree = (begun) => this.#agree(id, begun, shown);
-    const begun = begin(this.#list.strongroom, { team: this.#list.team, installation: id, shown, agree });
+    const agree = (begun) => isStill() && this.#agree(id, begun, shown);
+    const begun = begin(strongroom, { team, installation: id, shown, agree });
     this.#cards.under(id, { kind: "beginning" });
     try {
       const authorization = await begun;
+      if (!isStill()) return;
       if (authorization) return await this.follow(authorization);
       this.#cards.under(id, null);
       this.#list.notice(id, { sentence: NOT_BEGUN, kind: "note" });
     } catch (problem) {
+      if (!isStill()) return;
       await this.#notBegun(id, problem);
     }
     this.#cards.focusIfHere(id, "heading");
@@ -83,17 +87,22 @@ export class Flows {
   async #settled(authorization, outcome) {
     const id = authorization.installation;
     await this.#list.refresh();
+    if (this.#cards.activity(id)?.authorization !== authorization) return;
     this.#ended(authorization);
-    const found = this.#list.find(id);
-    const mine = found !== null && this.#list.mayConnect(found);
-    this.#list.notice(id, outcomeOf(outcome, found?.connection ?? null, mine));
+    this.#list.notice(id, this.#come(outcome, this.#list.find(id)));
     this.#cards.focusIfHere(id, "heading");
+  }
+
+  #come(outcome, found) {
+    if (!found) return { sentence: GONE, kind: "trouble" };
+    return outcomeOf(outcome, found.connection, this.#list.mayConnect(found));
   }
 
   async revoke(installation) {
     const id = installation.installation;
     const { strongroom, team } = this.#list;
     if (!(await confirmed(revokeQuestion(installation, team)))) return;
+    if (this.#list.strongroom !== strongroom) return; // somebody else is signed in by now
     try {
       await strongroom.revoke(team, id);
     } catch (problem) {

@@ -34,15 +34,22 @@ const ENDED = {
 
 const BY_ANOTHER = "You are connected: by another consent. Nothing of this one was kept.";
 
+// Whether the connection is of a consent after this one was begun, and not what was there before.
+function isNewer({ status, since }, begunAt) {
+  return status === "connected" && begunAt !== null && since >= begunAt;
+}
+
 // What came of an authorization: `{sentence, kind}`, where kind is `done`, `note` or `trouble`. `connection` is as it
 // is afterwards, or null if that is not known. `mine`: whether to connect is this person's.
-export function outcomeOf({ state, code }, connection = null, mine = mayStill(connection)) {
+export function outcomeOf({ state, code, begun_at = null }, connection = null, mine = mayStill(connection)) {
   if (state === "completed") return { sentence: completedOf(connection), kind: "done" };
   const stands = connection?.status === "connected";
   if (state === "failed" && code === "newer_grant" && (stands || !connection)) {
     return { sentence: CODES.newer_grant, kind: "done" };
   }
-  if (state === "failed" && !code && stands) return { sentence: BY_ANOTHER, kind: "note" };
+  if (state === "failed" && !code && connection && isNewer(connection, begun_at)) {
+    return { sentence: BY_ANOTHER, kind: "note" };
+  }
   const sentence = mine ? endedOf(state, code) : endedOf(state, code).replace(` ${AGAIN}`, "");
   const goesOn = stands && state !== "stopped" ? " What was connected before goes on." : "";
   return { sentence: sentence + goesOn, kind: state === "failed" ? "trouble" : "note" };
@@ -59,6 +66,7 @@ function mayStill(connection) {
 }
 
 function completedOf(connection) {
+  if (connection && connection.status !== "connected") return "It was connected, and that has ended since.";
   const missing = connection?.missing_scopes ?? [];
   const less = missing.length ? ` Not allowed of what was asked for: ${missing.join(", ")}.` : "";
   const lasting = connection?.renewable === false ? ` ${lastingOf(connection, true)}` : "";
@@ -67,7 +75,7 @@ function completedOf(connection) {
 
 // The same on the page that the provider's answer arrives at, with the server's `name` where that is known:
 // `someone_else` and `not_yours` come besides.
-export function finishSentence({ state, code, connection = null, user = null, name = null }) {
+export function finishSentence({ state, code, begun_at, connection = null, user = null, name = null }) {
   if (state === "someone_else") {
     return { sentence: `${user} began this in this browser. Sign in as ${user} to finish it.`, kind: "note" };
   }
@@ -79,7 +87,7 @@ export function finishSentence({ state, code, connection = null, user = null, na
       kind: "trouble",
     };
   }
-  const { sentence, kind } = outcomeOf({ state, code }, connection);
+  const { sentence, kind } = outcomeOf({ state, code, begun_at }, connection);
   return { sentence: name ? `${name}: ${sentence}` : sentence, kind };
 }
 
@@ -88,18 +96,19 @@ function startedAs(name) {
 }
 
 // What to ask before an authorization is finished that concerns others, or that this site did not see begin: the person
-// did so in another browser, or at a product's page on a site of its own.
-export function finishQuestion({ facts, installation, user, shared, here }) {
+// did so in another browser, or at a product's page on a site of its own. `called`: what the person is called, who is
+// `user`.
+export function finishQuestion({ facts, installation, user, called = user, shared, here }) {
   const { name } = installation;
   return {
-    title: shared ? `Connect ${name} for the whole team?` : `Finish connecting ${name} as ${user}?`,
+    title: shared ? `Connect ${name} for the whole team?` : `Finish connecting ${name} as ${called}?`,
     text: [
       `At ${facts.provider_host}, access was allowed just now for ${facts.mcp_host ?? startedAs(name)}.`,
       ...(shared ? [`Everybody in team ${facts.team} will use the account that it was allowed with.`] : []),
-      `You are signed in as ${user}.`,
+      `You are signed in as ${called}${called === user ? "" : ` (${user})`}.`,
       ...(here ? [] : [ELSEWHERE]),
     ],
-    yes: shared ? "Connect for the whole team" : `Connect as ${user}`,
+    yes: shared ? "Connect for the whole team" : `Connect as ${called}`,
     no: "Do not connect",
   };
 }

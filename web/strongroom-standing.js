@@ -146,6 +146,9 @@ function endingOf({ consent_ends_at, next }) {
 }
 
 function runningOutOf({ expires_at }, mine) {
+  if (expires_at * 1000 <= Date.now()) {
+    return `The token has ended, and the provider gave nothing to renew it with: ${again(mine)}.`;
+  }
   const works = `It works until ${dateOf(expires_at)}. The provider gave nothing to renew it with`;
   return `${works}: ${again(mine)} before that, and nothing is interrupted.`;
 }

@@ -26,6 +26,7 @@ function lead(facts, button) {
 }
 
 async function connect() {
+  connectButton.hidden = true; // it is begun no second time
   const authorization = await begin(strongroom, { team, installation, shown, agree });
   const host = authorization.facts.provider_host;
   [reopenButton.onclick, stopButton.onclick] = [() => authorization.reopen(), () => authorization.stop()];
@@ -36,7 +37,7 @@ async function connect() {
   say(outcomeOf(outcome, (await show()).connection).sentence);
 }
 
-// While it is under way it can be opened again, or waited for no longer; it is begun no second time.
+// While it is under way it can be opened again, or waited for no longer.
 function waiting(isUnderWay) {
   for (const one of [connectButton, agreeButton]) one.hidden = true;
   for (const one of [reopenButton, stopButton]) one.hidden = !isUnderWay;
@@ -53,5 +54,10 @@ function trouble(problem) {
   else say(problemOf(problem));
 }
 
-connectButton.addEventListener("click", () => connect().catch(trouble));
+connectButton.addEventListener("click", () =>
+  connect().catch((problem) => {
+    lead(shown, connectButton);
+    trouble(problem);
+  }),
+);
 if (isSignedIn) await show().then((one) => say(meaningOf(one)), trouble);

@@ -37,10 +37,13 @@ def header_of(profile: Profile) -> Any:
 @pytest.mark.parametrize(
     ("claims", "called"),
     [
-        ({"email": "bob@example.com", "name": "Bob"}, "bob@example.com"),
+        ({"email": "bob@example.com", "preferred_username": "bobby"}, "bob@example.com"),
+        ({"email": "bob@example.com", "email_verified": True}, "bob@example.com"),
         ({"preferred_username": "bobby", "name": "Bob"}, "bobby"),
-        ({"name": "Bob"}, "Bob"),
-        ({"email": "", "name": {"first": "Bob"}}, "bob"),
+        ({"email": "alice@example.com", "email_verified": False}, "bob"),
+        ({"name": "alice"}, "bob"),
+        ({"email": "", "preferred_username": {"first": "Bob"}}, "bob"),
+        ({"email": "alice@example.com", "sub": "alice"}, "bob"),
         ({}, "bob"),
     ],
 )

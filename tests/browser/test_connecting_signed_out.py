@@ -14,7 +14,7 @@ from tests.browser.conftest import PersonFactory
 from tests.browser.stage import Backstage, Stage, standing
 from tests.browser.steps import button, card, connect, consent, is_gone, is_shown, press, says, signed_in
 
-ENDED = "Your sign-in has ended. Sign in again to go on; nothing is lost."
+ENDED = "Your sign-in has ended. Sign in again to go on. What is connected stays."
 UNAUTHORIZED = {"message": "Unauthorized"}  # as API Gateway says it
 LIVES = 8  # seconds: long enough to sign in and see the list
 

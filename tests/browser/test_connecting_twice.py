@@ -6,11 +6,11 @@ import time
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.between import COMPLETE, Held
+from tests.browser.between import AUTHORIZATION, COMPLETE, Held, alter
 from tests.browser.conftest import PersonFactory
 from tests.browser.profile import Profile
 from tests.browser.stage import Backstage
-from tests.browser.steps import connect, consent, is_gone, is_shown, open_connections, says, signed_in
+from tests.browser.steps import connect, consent, is_gone, is_shown, open_connections, press, says, signed_in
 
 BY_ANOTHER = "You are connected: by another consent. Nothing of this one was kept."
 BY_A_LATER_ONE = "You are connected: by a later consent, which was finished first."
@@ -83,3 +83,39 @@ def test_whose_completion_is_refused_for_a_later_one_is_connected_and_reads_so(
     expect(first.get_by_role("status")).to_have_text(f"Overtaken Files: {BY_A_LATER_ONE}")
     is_shown(bob.page, "Overtaken Files", "Connected")
     expect(bob.page.get_by_text("could not be finished")).to_have_count(0)
+
+
+def test_a_reconnect_that_fails_is_not_told_as_another_consent(person: PersonFactory, backstage: Backstage) -> None:
+    installation = backstage.install("Kept Files")
+    backstage.connect("bob", installation)
+    connected = int(time.time())
+    backstage.until(lambda: int(time.time()) > connected)
+    bob = person("bob")
+    signed_in(bob.page, "bob")
+    press(bob.page, "Kept Files", "Reconnect")
+    with bob.page.expect_popup() as opened:
+        press(bob.page, "Kept Files", "Continue")
+    opened.value.get_by_role("textbox", name="Account").wait_for()
+
+    alter(bob.context, AUTHORIZATION, lambda seen: seen.update(state="failed"))
+
+    says(bob.page, "Kept Files", "It could not be finished, and nothing of it was kept.")
+    says(bob.page, "Kept Files", "What was connected before goes on.")
+
+
+def test_what_was_connected_and_ended_before_anybody_looked_is_not_told_as_connected(
+    person: PersonFactory, backstage: Backstage
+) -> None:
+    installation = backstage.install("Brief Files")
+    backstage.connect("bob", installation)
+    bob = person("bob")
+    signed_in(bob.page, "bob")
+    press(bob.page, "Brief Files", "Reconnect")
+    with bob.page.expect_popup() as opened:
+        press(bob.page, "Brief Files", "Continue")
+    opened.value.get_by_role("textbox", name="Account").wait_for()
+
+    backstage.revoke("bob", installation)
+    alter(bob.context, AUTHORIZATION, lambda seen: seen.update(state="completed"))
+
+    says(bob.page, "Brief Files", "It was connected, and that has ended since.")

@@ -111,7 +111,7 @@ def test_a_denial_is_told_of_too(person: PersonFactory, backstage: Backstage) ->
 
     told = _opened(bob.page, "Denied Files", "What has happened")
 
-    expect(told.get_by_text("Consent was denied at the provider. Connect again.")).to_be_visible()
+    expect(told.get_by_text("Consent was denied at the provider. Connect.")).to_be_visible()
     expect(told.get_by_role("listitem")).to_have_count(1)
     expect(told.get_by_role("listitem")).to_contain_text("Consent was denied at the provider.")
 

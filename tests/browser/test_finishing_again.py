@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.between import COMPLETE, LIST, Asked, Held, answer
+from tests.browser.between import AUTHORIZATION, COMPLETE, Asked, answer
 from tests.browser.conftest import PersonFactory
 from tests.browser.stage import Backstage
 from tests.browser.steps import (
@@ -24,14 +26,6 @@ from tests.browser.steps import (
 
 ARRIVAL = "sessionStorage.getItem('strongroom.arrival')"
 FAST = "const told = Date.now; Date.now = () => told() + 660_000;"  # eleven minutes
-BADGES = """
-window.badges = new Set();
-const note = () => {
-  for (const badge of document.querySelectorAll(".strongroom-badge")) window.badges.add(badge.textContent);
-};
-new MutationObserver(note).observe(document, { childList: true, subtree: true });
-"""
-SPEAKS_FOR = "(jwt) => { document.querySelector('strongroom-connections').token = async () => jwt; }"
 
 
 def test_what_is_being_finished_by_a_request_before_is_kept_and_tried_again(
@@ -50,7 +44,12 @@ def test_what_is_being_finished_by_a_request_before_is_kept_and_tried_again(
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [(502, "Strongroom answered 502."), (504, "Strongroom took too long to answer")]
+    ("status", "words"),
+    [
+        (502, "Strongroom answered 502."),
+        (504, "Strongroom took too long to answer"),
+        (404, "Strongroom answered 404."),
+    ],
 )
 def test_what_something_on_the_way_has_answered_ends_nothing(
     person: PersonFactory, backstage: Backstage, status: int, words: str
@@ -68,9 +67,28 @@ def test_what_something_on_the_way_has_answered_ends_nothing(
     _succeeds_when_tried_again(bob.page, popup, "Cut Short Files")
 
 
-def _answered_by_a_gateway(context: BrowserContext, status: int) -> None:
+def _answered_by_a_gateway(context: BrowserContext, status: int, pattern: re.Pattern[str] = COMPLETE) -> None:
     page = "<html><body><h1>Bad Gateway</h1></body></html>"
-    context.route(COMPLETE, lambda route: route.fulfill(status=status, content_type="text/html", body=page), times=1)
+    context.route(pattern, lambda route: route.fulfill(status=status, content_type="text/html", body=page), times=1)
+
+
+def test_an_authorization_that_something_on_the_way_cannot_find_is_not_somebody_elses(
+    person: PersonFactory, backstage: Backstage
+) -> None:
+    backstage.install("Hidden Files")
+    bob = person("bob")
+    bob.block_popups()
+    bob.expect("status of 404")
+    signed_in(bob.page, "bob")
+    press(bob.page, "Hidden Files", "Connect")
+    bob.page.get_by_role("textbox", name="Account").wait_for()
+    _answered_by_a_gateway(bob.context, 404, AUTHORIZATION)
+
+    consent(bob.page, "bob")
+
+    expect(bob.page.get_by_role("status").first).to_contain_text("Strongroom answered 404.")
+    bob.page.get_by_role("button", name="Try again").click()
+    is_shown(bob.page, "Hidden Files", "Connected")
 
 
 def _succeeds_when_tried_again(page: Page, popup: Page, name: str) -> None:
@@ -132,26 +150,6 @@ def test_a_clock_that_is_fast_makes_no_question_of_it(person: PersonFactory, bac
 
     is_gone(popup)
     is_shown(bob.page, "Early Files", "Connected")
-
-
-def test_a_list_on_its_way_for_one_person_is_never_shown_to_the_next(
-    person: PersonFactory, backstage: Backstage
-) -> None:
-    backstage.connect("bob", backstage.install("Own Files"))
-    bob, carol = person("bob"), person("carol")
-    with carol.page.expect_request(LIST) as sent:
-        signed_in(carol.page, "carol")
-    jwt = sent.value.headers["authorization"].removeprefix("Bearer ")
-    bob.context.add_init_script(BADGES)
-    held = Held(bob.context, LIST, times=1)
-    with bob.page.expect_request(LIST):
-        signed_in(bob.page, "bob")
-
-    bob.page.evaluate(SPEAKS_FOR, jwt)
-    held.go()
-
-    is_shown(bob.page, "Own Files", "Not connected")
-    assert bob.page.evaluate("[...window.badges]") == ["○ Not connected"]
 
 
 def test_the_wrong_person_is_offered_to_sign_in_as_the_right_one_first(

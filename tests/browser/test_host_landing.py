@@ -13,7 +13,7 @@ from tests.browser.steps import button, card, connect, consent, deny, is_gone, i
 from tests.browser.test_host_page import NAME, said, signed_in_at, site_of
 
 DENIED = f"{NAME}: Consent was denied at the provider, so nothing new was connected."
-GO_BACK = "If you came from another page, go on there: nothing is left to do here."
+GO_BACK = "If you came from another page, go on there."
 
 
 def test_a_denial_that_was_begun_at_a_product_says_what_happened_and_closes(

@@ -60,7 +60,7 @@ def test_the_last_error_is_said_with_the_time_since_when(admin: Profile, backsta
 
     notice = manage(admin.page, "Failing Files").locator(".strongroom-trouble")
 
-    expect(notice).to_contain_text(re.compile(r"^Last error: The provider has not answered usefully\. Since "))
+    expect(notice).to_contain_text(re.compile(r"^Last error \(.+\): The provider has not answered usefully\.$"))
     expect(notice.locator("time")).to_be_visible()
 
 

@@ -83,7 +83,7 @@ def test_a_value_is_covered_while_it_is_typed_until_somebody_wants_to_see_it(
     value = form.get_by_label("Value of header 1")
     expect(value).to_have_accessible_name("Value of header 1")
     expect(value).to_have_attribute("type", "password")
-    expect(value).to_have_attribute("autocomplete", "off")
+    expect(value).to_have_attribute("autocomplete", "new-password")
 
     form.get_by_role("button", name="Show header 1").click()
     expect(value).to_have_attribute("type", "text")

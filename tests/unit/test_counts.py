@@ -158,9 +158,9 @@ def test_a_consent_in_vain_at_one_installation_says_nothing_of_another() -> None
     assert counted(world, other)["last_error"] is None
 
 
-def test_of_two_errors_the_later_is_told() -> None:
+def test_a_consent_in_vain_hides_nothing_that_goes_on_failing() -> None:
     early, late = LastError("unreachable", 1), LastError("client_rejected", 2)
-    assert rules.with_failed_consent(Counts(3, last_error=early), late).last_error == late
+    assert rules.with_failed_consent(Counts(3, last_error=early), late).last_error == early
     assert rules.with_failed_consent(Counts(3, last_error=late), early).last_error == late
 
 

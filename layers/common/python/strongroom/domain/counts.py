@@ -52,9 +52,11 @@ def count_without_oauth(members: int, *, complete: bool) -> Counts:
 
 
 def with_failed_consent(counted: Counts, failed: LastError | None) -> Counts:
-    """Tell of a consent for which the provider gave no token, unless something else has failed since, or succeeded."""
-    others = (counted.last_success_at or 0, counted.last_error.at if counted.last_error else 0)
-    if failed is None or failed.at < max(others):
+    """Tell of a consent for which the provider gave no token, unless tokens were obtained since.
+
+    What goes on failing comes first: anybody in the team can let a consent of theirs come to nothing.
+    """
+    if failed is None or counted.last_error is not None or failed.at <= (counted.last_success_at or 0):
         return counted
     return replace(counted, last_error=failed)
 
