@@ -224,15 +224,15 @@ function said(done, inWindow, fromElsewhere = false) {
 }
 
 function leadBack(where) {
-  const words = element("p", { role: "status" }, where);
-  const close = button("Close this window", () => closeWindow(words));
-  replace(at("question"), words, close);
+  const close = button("Close this window", closeWindow);
+  replace(at("question"), element("p", {}, where), close);
   close.focus();
 }
 
-function closeWindow(words) {
+function closeWindow() {
   window.close();
-  if (!window.closed) replace(words, "Your browser lets nobody but you close this window.");
+  if (window.closed || at("said").childElementCount > 1) return;
+  at("said").append(element("p", { class: "said note" }, "Your browser lets nobody but you close this window."));
 }
 
 function askForTheOther(done) {
