@@ -18,6 +18,9 @@ const note = () => {
 new MutationObserver(note).observe(document, { childList: true, subtree: true });
 """
 SPEAKS_FOR = "(jwt) => { document.querySelector('strongroom-connections').token = async () => jwt; }"
+READ_AGAIN = """async () => {
+  for (let times = 0; times < 5; times++) await document.querySelector("strongroom-connections").refresh();
+}"""
 
 
 def _token_of(profile: Profile) -> str:
@@ -69,6 +72,7 @@ def test_a_revocation_that_one_person_has_asked_for_is_not_confirmed_for_the_nex
     question.get_by_role("button", name="Revoke", exact=True).click()
 
     expect(question).to_be_hidden()
+    bob.page.evaluate(READ_AGAIN)  # whatever was asked before is asked by now
     is_shown(bob.page, "Asked Files", "Connected")
     assert asked.changes() == []
 
@@ -85,6 +89,7 @@ def test_what_one_person_waits_for_is_not_told_to_the_next(person: PersonFactory
     consent(popup, "bob")
 
     is_gone(popup)
+    bob.page.evaluate(READ_AGAIN)  # whoever still waited would have looked by now
     is_shown(bob.page, "Awaited Files", "Not connected")
     expect(bob.page.locator(".strongroom-notice")).to_have_count(0)
     expect(bob.page.get_by_text("Go on in the window of")).to_have_count(0)
