@@ -142,6 +142,9 @@ export class StrongroomConnections extends HTMLElement {
       get team() {
         return list.#team;
       },
+      get isOld() {
+        return list.#isOld;
+      },
       find: (id) => list.#find(id),
       mayConnect: (installation) => mayConnect(installation, list.#list?.role),
       refresh: () => list.refresh(),

@@ -9,8 +9,8 @@ export class Flows {
   #cards;
   #list;
 
-  // `list`: what the flows need of the list: `{strongroom, team, find, mayConnect, refresh, notice,
-  // readOut, complain}`.
+  // `list`: what the flows need of the list: `{strongroom, team, isOld, find, mayConnect, refresh,
+  // notice, readOut, complain}`.
   constructor(cards, list) {
     this.#cards = cards;
     this.#list = list;
@@ -93,7 +93,9 @@ export class Flows {
     this.#cards.focusIfHere(id, "heading");
   }
 
+  // What is listed counts only if it could be read since.
   #come(outcome, found) {
+    if (this.#list.isOld) return outcomeOf(outcome);
     if (!found) return { sentence: GONE, kind: "trouble" };
     return outcomeOf(outcome, found.connection, this.#list.mayConnect(found));
   }

@@ -6,7 +6,7 @@ import time
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.between import AUTHORIZATION, COMPLETE, Held, alter
+from tests.browser.between import AUTHORIZATION, COMPLETE, LIST, Held, alter, cut_off
 from tests.browser.conftest import PersonFactory
 from tests.browser.profile import Profile
 from tests.browser.stage import Backstage
@@ -119,3 +119,19 @@ def test_what_was_connected_and_ended_before_anybody_looked_is_not_told_as_conne
     alter(bob.context, AUTHORIZATION, lambda seen: seen.update(state="completed"))
 
     says(bob.page, "Brief Files", "It was connected, and that has ended since.")
+
+
+def test_a_list_that_could_not_be_read_since_does_not_say_how_it_stands(
+    person: PersonFactory, backstage: Backstage
+) -> None:
+    backstage.install("Unread Files")
+    bob = person("bob")
+    bob.expect("ERR_INTERNET_DISCONNECTED")
+    signed_in(bob.page, "bob")
+    popup = connect(bob.page, "Unread Files")
+    cut_off(bob.context, LIST)
+
+    consent(popup, "bob")
+
+    is_gone(popup)
+    says(bob.page, "Unread Files", "You are connected.")
