@@ -36,7 +36,8 @@ function changing(
 // Asked only if there is something to end.
 function endingQuestion({ installation, counts }, title, means) {
   if (!counts.connected) return null;
-  const who = `${areConnected(counts)}, and would have to connect again.`;
+  const again = installation.sharing === "shared" ? "an admin would have to connect it" : "would have to connect";
+  const who = `${areConnected(counts, installation)}, and ${again} again.`;
   return { title: `${title}: ${installation.name}?`, text: [who, means], yes: "Save, and end these connections" };
 }
 

@@ -85,7 +85,8 @@ function sharingOptions() {
 // What the admin knows of it. Empty: it is asked when it is installed, also if it was asked before, since only what
 // Strongroom itself finds is shown to members.
 function needField({ url, probed }) {
-  const asked = probed ? [["", "As the server says"]] : [];
+  const itself = probed?.requires_oauth === null ? "Not known: it is asked again now" : "As the server says";
+  const asked = probed ? [["", itself]] : [];
   const options = [...asked, ["true", "Yes: people have to connect"], ["false", "No: nobody has to connect"]];
   return select(options, probed ? "" : String(url !== null));
 }

@@ -3,7 +3,7 @@
 
 import { changeForms } from "./admin-change.js";
 import { actions, opened } from "./admin-form.js";
-import { areConnected, CONSEQUENCES, people, whyNot } from "./admin-words.js";
+import { areConnected, CONSEQUENCES, people, revokingAllMeans, whyNot } from "./admin-words.js";
 import { Refused } from "./strongroom-api.js";
 import { button, confirmed, element, replace, tell } from "./strongroom-dom.js";
 import { timeAt } from "./strongroom-words.js";
@@ -183,19 +183,19 @@ function revokingAll(subject) {
   const { strongroom, team, id, installation, etag, save: saved } = subject;
   const question = () => ({
     title: `Revoke all connections of ${installation.name}?`,
-    text: [`${areConnected(subject.counts)}.`, CONSEQUENCES.revokeAll],
+    text: [`${areConnected(subject.counts, installation)}.`, revokingAllMeans(installation)],
     yes: "Revoke all",
   });
   const end = () => strongroom.revokeAll(team, id, etag);
   const ask = async () => (await confirmed(question())) && saved(end, "Everything that was connected here is revoked.");
-  return act(CONSEQUENCES.revokeAll, "Revoke all connections", ask);
+  return act(revokingAllMeans(installation), "Revoke all connections", ask);
 }
 
 function uninstalling(subject) {
   const { installation } = subject;
   const question = () => ({
     title: `Uninstall ${installation.name}?`,
-    text: [`${areConnected(subject.counts)}.`, CONSEQUENCES.uninstall],
+    text: [`${areConnected(subject.counts, installation)}.`, CONSEQUENCES.uninstall],
     yes: `Uninstall ${installation.name}`,
   });
   const ask = async () => (await confirmed(question())) && uninstalled(subject);

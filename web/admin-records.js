@@ -7,8 +7,7 @@ import { inLocalTime, timeAt } from "./strongroom-words.js";
 
 const HEADS = ["When", "What", "By", "About", "Server", "More"];
 
-// `installations` are those of the list, for their names.
-export function recordsPanel(strongroom, team, installations) {
+export function recordsPanel(strongroom, team) {
   const place = element("div");
   const panel = element(
     "details",
@@ -16,8 +15,7 @@ export function recordsPanel(strongroom, team, installations) {
     element("summary", {}, "Who changed what in the team"),
     place,
   );
-  const names = new Map(installations.map(({ installation, name }) => [installation, name]));
-  const show = () => opened(panel, place, () => open({ strongroom, team, names, place }));
+  const show = () => opened(panel, place, () => open({ strongroom, team, names: new Map(), place }));
   panel.addEventListener("toggle", () => (panel.open ? show() : replace(place)));
   return element("section", {}, element("h3", {}, "Records"), panel);
 }
@@ -37,6 +35,7 @@ async function readNewest(desk, body, older, asOf) {
     desk.strongroom.records(desk.team),
     desk.strongroom.list(desk.team),
   ]);
+  desk.names.clear();
   for (const { installation, name } of installations) desk.names.set(installation, name);
   replace(body);
   add(desk, body, older, first);

@@ -106,9 +106,14 @@ export function people(number) {
   return number === 1 ? "1 member" : `${number} members`;
 }
 
-export function areConnected({ connected }) {
+export function areConnected({ connected }, { sharing }) {
   if (!connected) return "Nobody is connected here";
+  if (sharing === "shared") return `One account serves ${people(connected)} here`;
   return `${people(connected)} ${connected === 1 ? "is" : "are"} connected here`;
+}
+
+export function revokingAllMeans({ sharing }) {
+  return sharing === "shared" ? CONSEQUENCES.revokeShared : CONSEQUENCES.revokeAll;
 }
 
 export const SHARING = { per_user: "Everybody connects alone", shared: "One account for the whole team" };
@@ -150,6 +155,8 @@ export const CONSEQUENCES = {
   enable: "It is disabled: nothing of it is given out. Once it is enabled, whoever was connected is served again.",
   revokeAll:
     "Once all connections are revoked, whoever still wants it has to connect again. The installation stays as it is.",
+  revokeShared:
+    "Once it is revoked, nobody in the team is served until an admin connects again. The installation stays as it is.",
   uninstall:
     "Once it is uninstalled, nobody gets anything for it any more, everybody's connections end at the provider, and " +
     "its headers, environment entries and client secret are deleted. It does not come back.",

@@ -21,6 +21,7 @@ const at = (id) => document.getElementById(id);
 let shown = { team: null, installation: null };
 let list = null;
 let latest = null; // what the list has last told
+let entered = null; // the team that the person has entered, which is kept for the next time once it is known to be one
 
 // -- Saying things: one region that is read out
 
@@ -126,7 +127,7 @@ function askForTeam() {
       class: "team",
       onsubmit: (event) => {
         event.preventDefault();
-        localStorage.setItem(TEAM, name.value); // a team that a link names is not for the next time
+        entered = name.value;
         show({ team: name.value, installation: null });
         showList();
         at("title").focus();
@@ -157,22 +158,23 @@ function showAll() {
   listed(latest);
 }
 
-function listed({ role, installations }) {
+function listed({ role }) {
+  if (shown.team === entered) localStorage.setItem(TEAM, entered); // and none that a link names
   if (role !== "team_admin" || shown.installation) return replace(at("admin"));
   if (at("admin").dataset.team === shown.team && at("admin").childElementCount) return;
   at("admin").dataset.team = shown.team;
-  replace(at("admin"), element("h2", {}, `For admins of team ${shown.team}`), administer(installations));
+  replace(at("admin"), element("h2", {}, `For admins of team ${shown.team}`), administer());
 }
 
 // What only admins use is loaded for admins alone.
-function administer(installations) {
+function administer() {
   const here = { installed: () => list.refresh(), follow: (authorization) => list.follow(authorization) };
   return later(async () => {
     const [{ installForm }, { recordsPanel }] = await Promise.all([
       import("./admin-install.js"),
       import("./admin-records.js"),
     ]);
-    return [installForm(strongroom, shown.team, here), recordsPanel(strongroom, shown.team, installations)];
+    return [installForm(strongroom, shown.team, here), recordsPanel(strongroom, shown.team)];
   });
 }
 

@@ -211,7 +211,7 @@ function waiting(installation, { authorization, open }) {
   const stop = act("stop", "Stop waiting", installation, () => authorization.stop(), "secondary outline");
   return [
     [
-      element("p", {}, goOn(authorization)),
+      open ? element("p", {}, goOn(authorization)) : null,
       element("p", {}, open ? NOTICES : closedWords(provider_host), until(expires_at)),
     ],
     [again, stop],

@@ -12,7 +12,8 @@ export class Cards {
   #shown = []; // installations, as last drawn
   #context = null;
 
-  // `make`: `{timeline, manage, connect, revoke}`, each of an installation. The first two give nodes or null.
+  // `make`: `{timeline, manage, connect, revoke}`, each of an installation, of which the first two give nodes or null;
+  // and `outdated()`, told when a notice is no news any more.
   constructor(place, make) {
     this.#place = place;
     this.#make = make;
@@ -96,7 +97,7 @@ export class Cards {
     const before = this.#cards.get(id);
     const about = { timeline: ofTimeline(installation), manage: ofManaging(installation, this.#context.role) };
     // What has just come of something is no news any more once the connection has changed again.
-    if (before && before.about.timeline !== about.timeline) this.#notices.delete(id);
+    if (before && before.about.timeline !== about.timeline && this.#notices.delete(id)) this.#make.outdated();
     const { role, user, alone, wanting } = this.#context;
     const view = { role, user, alone, notice: this.#notices.get(id) ?? null, more: wanting.has(id) };
     // How it stands depends on the hour too.

@@ -42,6 +42,7 @@ export class StrongroomConnections extends HTMLElement {
     manage: (one) => this.#managing(one),
     connect: (one, how) => this.#flows.connect(one, how),
     revoke: (one) => this.#flows.revoke(one),
+    outdated: () => this.#unread(),
   });
   #flows = new Flows(this.#cards, this.#forFlows());
 
@@ -184,6 +185,11 @@ export class StrongroomConnections extends HTMLElement {
     this.#said.textContent = sentence;
   }
 
+  // Whoever comes by what was read out must not find what is not true any more.
+  #unread() {
+    if (this.#said.classList.contains("strongroom-unseen")) this.say("");
+  }
+
   // The same words set again would be read out again, at every refresh.
   #summarize(sentence) {
     if (this.#summary.textContent !== sentence) this.#summary.textContent = sentence;
@@ -270,7 +276,7 @@ export class StrongroomConnections extends HTMLElement {
     if (this.#list || problem instanceof SignedOut) return this.#complain(problem);
     const user = this.#called ?? (await this.#strongroom?.user().catch(() => null));
     const isNothing = problem.status === 404;
-    this.#summarize(isNothing ? nothingFor(user, this.#team) : problemOf(problem));
+    this.#summarize(isNothing ? nothingFor(user, this.#team, null, Boolean(this.#alone)) : problemOf(problem));
     replace(this.#body, button("Try again", () => this.refresh(), { class: isNothing ? "secondary outline" : null }));
   }
 

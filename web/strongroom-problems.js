@@ -131,11 +131,13 @@ function waitOf({ retryAfter, status }) {
 }
 
 // What the wrong person reads. It does not tell what is not there from what is somebody else's.
-export function nothingFor(user, team, installation) {
+// `isLinked`: a link named it, and nobody has entered it.
+export function nothingFor(user, team, installation = null, isLinked = installation !== null) {
   const what = installation ? `no such server in team ${team}` : `no team ${team} here`;
   const sees = user ? `${user} sees` : "You see";
+  const spelled = isLinked ? "" : " If you have entered its name, look how it is spelled.";
   return (
-    `${sees} ${what}. If somebody sent you this link, it was made for somebody else, ` +
+    `${sees} ${what}.${spelled} If somebody sent you this link, it was made for somebody else, ` +
     "or you are signed in with another account than the one they meant. If you should see it, ask an admin of the team."
   );
 }

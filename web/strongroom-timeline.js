@@ -8,13 +8,15 @@ const QUESTIONS = {
   reconnect: "Why am I disconnected?",
   admin: "Why is it not connected?",
 };
+const NOT_CONNECTED = "Why am I not connected?";
 const HAPPENED = "What has happened";
 
 // A `<details>` that asks each time it is opened, and while it is open whenever the list was read again.
 export function timeline(strongroom, team, installation) {
   const { name } = installation;
   const place = element("div", { class: "strongroom-timeline-told" });
-  const question = QUESTIONS[standingOf(installation)] ?? HAPPENED;
+  const denied = installation.connection.reason === "denied";
+  const question = QUESTIONS[standingOf(installation)] ?? (denied ? NOT_CONNECTED : HAPPENED);
   const whose = element("span", { class: "strongroom-unseen" }, ` (${name})`);
   const summary = element("summary", { "data-act": "timeline" }, question, whose);
   const made = element("details", { class: "strongroom-timeline", "data-part": "timeline" }, summary, place);

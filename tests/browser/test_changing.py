@@ -175,7 +175,7 @@ def test_to_share_no_longer_ends_the_shared_account(admin: Profile, bob: Profile
 
     save(form)
     question = asked(admin.page, "Who connects: Shared No More?")
-    expect(question).to_contain_text("3 members are connected here, and would have to connect again.")
+    expect(question).to_contain_text("One account serves 3 members here, and an admin would have to connect it again.")
     answer_with(question, "Save, and end these connections")
 
     told(panel_of(admin.page, "Shared No More"), "Who connects is saved.")

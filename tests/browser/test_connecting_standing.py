@@ -35,7 +35,7 @@ def test_who_has_only_said_no_was_never_connected(person: PersonFactory, backsta
     is_shown(bob.page, "Denied Files", "Not connected")
     says(bob.page, "Denied Files", "Consent was denied at the provider. Connect to use it.")
     assert _obvious(bob, "Denied Files") == ["Connect"]
-    expect(card(bob.page, "Denied Files").get_by_text("What has happened")).to_be_visible()
+    expect(card(bob.page, "Denied Files").get_by_text("Why am I not connected?")).to_be_visible()
 
 
 def test_who_may_not_connect_is_not_told_to(person: PersonFactory, backstage: Backstage) -> None:

@@ -109,7 +109,7 @@ def test_a_denial_is_told_of_too(person: PersonFactory, backstage: Backstage) ->
     bob = person("bob")
     signed_in(bob.page, "bob")
 
-    told = _opened(bob.page, "Denied Files", "What has happened")
+    told = _opened(bob.page, "Denied Files", "Why am I not connected?")
 
     expect(told.get_by_text("Consent was denied at the provider. Connect.")).to_be_visible()
     expect(told.get_by_role("listitem")).to_have_count(1)

@@ -120,6 +120,19 @@ def test_a_team_that_a_link_names_is_not_remembered_and_one_that_was_entered_is(
     is_shown(bob.page, "Remembered Files", "Not connected")
 
 
+def test_a_team_that_is_none_of_theirs_is_not_remembered_either(person: PersonFactory) -> None:
+    bob = person("bob")
+    bob.expect("status of 404")
+    open_connections(bob.page)
+    sign_in(bob.page, "bob")
+
+    bob.page.get_by_role("textbox", name="Team").fill("nosuch")
+    bob.page.get_by_role("button", name="Show").click()
+
+    expect(bob.page.get_by_text("bob sees no team nosuch here. If you have entered its name, look how")).to_be_visible()
+    assert bob.page.evaluate("localStorage.getItem('strongroom.team')") is None
+
+
 def test_whoever_goes_back_from_another_account_sees_nothing_of_the_one_before(
     person: PersonFactory, backstage: Backstage
 ) -> None:

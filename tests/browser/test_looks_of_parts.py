@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import FloatRect, Locator, expect
 
 from tests.browser.admin import answer_with, asked, unfold
 from tests.browser.conftest import PersonFactory
@@ -19,10 +19,10 @@ BEHIND_ITS_WORDS = """(line) => {
 }"""
 
 
-def box(one: Locator) -> dict[str, float]:
+def box(one: Locator) -> FloatRect:
     found = one.bounding_box()
     assert found is not None
-    return dict(found)
+    return found
 
 
 def test_the_mark_that_folds_out_the_other_team_stands_beside_its_words(

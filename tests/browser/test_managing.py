@@ -12,7 +12,7 @@ from tests.browser.between import Asked
 from tests.browser.conftest import Picture
 from tests.browser.profile import Profile
 from tests.browser.stage import Backstage
-from tests.browser.steps import button, card, is_shown, press, says, signed_in
+from tests.browser.steps import button, card, connect, consent, is_shown, press, says, signed_in
 
 MEANWHILE = (
     "Somebody else has changed this installation meanwhile, so nothing of yours was saved. This is how it stands now."
@@ -101,6 +101,33 @@ def test_disabling_pauses_it_for_everybody_and_enabling_serves_again(
     bob.page.reload()
     is_shown(bob.page, "Paused Files", "Connected")
     assert backstage.tool_says("bob", installation) == "bob"
+
+
+def test_of_an_account_that_the_team_shares_it_is_said_what_revoking_it_means(
+    admin: Profile, backstage: Backstage
+) -> None:
+    backstage.connect("alice", backstage.install("Lent Files", sharing="shared"), confirm_shared=True)
+    signed_in(admin.page, "alice")
+    panel = manage(admin.page, "Lent Files")
+    question = asked(admin.page, "Revoke all connections of Lent Files?")
+
+    panel.get_by_role("button", name="Revoke all connections").click()
+
+    expect(question).to_contain_text("One account serves 3 members here.")
+    expect(question).to_contain_text("nobody in the team is served until an admin connects again")
+
+
+def test_what_was_read_out_is_gone_once_it_is_not_true_any_more(admin: Profile, backstage: Backstage) -> None:
+    backstage.install("Spoken Files")
+    signed_in(admin.page, "alice")
+    consent(connect(admin.page, "Spoken Files"), "alice")
+    read_out = admin.page.get_by_role("status").filter(has_text="Spoken Files: You are connected.")
+    expect(read_out).to_have_count(1)
+
+    manage(admin.page, "Spoken Files").get_by_role("button", name="Disable").click()
+
+    is_shown(admin.page, "Spoken Files", "Disabled")
+    expect(read_out).to_have_count(0)
 
 
 def test_revoking_all_asks_first_and_then_ends_everybodys_connection(

@@ -131,6 +131,21 @@ def test_the_records_are_read_again_on_a_click(person: PersonFactory, backstage:
     expect(alice.page.get_by_text(re.compile(r"^As of \d{1,2} "))).to_be_visible()
 
 
+def test_what_was_renamed_and_removed_is_called_as_it_was_last(person: PersonFactory, backstage: Backstage) -> None:
+    installation = backstage.install("First Name")
+    alice = person("alice")
+    signed_in(alice.page, "alice")
+    is_shown(alice.page, "First Name", "Not connected")
+    backstage.change(installation, name="Second Name")
+    backstage.uninstall(installation)
+
+    found = told(records(alice.page))
+
+    names = {row[3] for row in found if row[0].startswith(("An installation was changed", UNINSTALLED))}
+    assert "Second Name" in names
+    assert "First Name" not in names
+
+
 def test_what_is_gone_is_named_as_soon_as_a_record_says_its_name(person: PersonFactory, backstage: Backstage) -> None:
     gone = backstage.install("Long Gone")
     backstage.uninstall(gone)

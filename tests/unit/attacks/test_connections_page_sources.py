@@ -39,7 +39,7 @@ STORED = r"""(localStorage|sessionStorage)\.setItem\(([\w$]+)(?: \+ id)?, (.*)\)
 MAY_BE_STORED = {
     (CONNECT, "localStorage", "BEGUN"): "JSON.stringify({ user, team, installation, way, expires_at })",
     (CONNECT, "sessionStorage", "ARRIVAL"): "JSON.stringify(arrival)",
-    (PAGE, "localStorage", "TEAM"): "name.value",
+    (PAGE, "localStorage", "TEAM"): "entered",
     ("signin.js", "sessionStorage", "KEPT"): "JSON.stringify({ verifier, state, place })",
     ("signin.js", "sessionStorage", "WAS"): '"yes"',
 }
