@@ -54,7 +54,7 @@ def scripts(profile: Profile) -> list[str]:
 def test_records_say_who_did_what_to_which_server_newest_first(
     person: PersonFactory, backstage: Backstage, picture: Picture
 ) -> None:
-    backstage.uninstall(backstage.install("Gone Files"))
+    backstage.uninstall(backstage.install("Struck Off Files"))
     kept = backstage.install("Kept Files")
     backstage.change(kept, name="Recorded Files", scopes=["files:write"])
     backstage.connect("bob", kept)
@@ -65,14 +65,14 @@ def test_records_say_who_did_what_to_which_server_newest_first(
     rows = records(alice.page)
 
     found = told(rows)  # other tests' chores may come between
-    assert [row[:4] for row in found if row[3] in ("Recorded Files", "Gone Files")] == [
+    assert [row[:4] for row in found if row[3] in ("Recorded Files", "Struck Off Files")] == [
         [f"{DISABLED}.", "alice", "", "Recorded Files"],
         ["Connected.", "bob", "", "Recorded Files"],
         ["An authorization was begun.", "bob", "", "Recorded Files"],
         ["An installation was changed.", "alice", "", "Recorded Files"],
         ["An MCP server was installed.", "alice", "", "Recorded Files"],
-        [f"{UNINSTALLED}.", "alice", "", "Gone Files"],
-        ["An MCP server was installed.", "alice", "", "Gone Files"],
+        [f"{UNINSTALLED}.", "alice", "", "Struck Off Files"],
+        ["An MCP server was installed.", "alice", "", "Struck Off Files"],
     ]
     [changed] = (row[4] for row in found if row[0] == "An installation was changed." and row[3] == "Recorded Files")
     assert "changed: name, scopes" in changed
