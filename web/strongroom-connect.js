@@ -279,8 +279,8 @@ function dropArrival() {
 
 // Finish what arrived, as the person who is signed in. Gives what came of it:
 //
-// `{state, code, facts, user, name, connection, begun_at}`: `completed`, `denied`, `failed`, `expired`; `declined` if the person
-// said no when asked; `someone_else` if `user` began it here and another is signed in; `not_yours` if the person who is
+// `{state, code, facts, user, name, connection, begun_at}`: `completed`, `denied`, `failed`, `expired`; `declined` if the
+// person said no when asked; `someone_else` if `user` began it here and another is signed in; `not_yours` if the person who is
 // signed in did not begin it, and then it has been ended: whoever began it must not come by what was consented to here.
 // `name` is the server's, and `connection` how the person's stands now; each is null if that is not known.
 //
@@ -306,7 +306,8 @@ export async function finish(strongroom, arrival, { ask }) {
   return complete(strongroom, arrival, { facts, user, name: installation.name }, shared);
 }
 
-// With the server's name, and how the person's connection stands: for words alone, so nothing waits or fails for it.
+// With the server's name, and how the person's connection stands: for words alone, so nothing fails for it, and
+// other windows have been told before.
 async function withStanding(strongroom, done) {
   const seen = await strongroom.look(done.facts.team, done.facts.installation).catch(() => null);
   return seen ? { ...done, name: seen.installation.name, connection: seen.installation.connection } : done;

@@ -6,8 +6,8 @@ export const GONE =
   "This server is not there any more, or it is not for you any more. If you need it, ask an admin of your team.";
 export const NOT_BEGUN = "Nothing was connected, and you were sent nowhere.";
 export const REVOKED =
-  "Revoked: nothing of it is given out any more. The provider is told now; what came of that is told below in a " +
-  'moment, under "Why am I disconnected?".';
+  "Revoked: nothing of it is given out any more. The provider is told now; in a moment, what came of that is told " +
+  "below, with what has happened.";
 
 export function revokeQuestion({ name, sharing }, team) {
   const shared = sharing === "shared";

@@ -17,7 +17,8 @@ class Counts:
     """`not_connected` counts the others by reason. `complete`: everybody is in one of the numbers; if not, there were more
     members or connections than are looked at, and `members` is the sum of all that were.
 
-    `last_success_at` and `last_error` are the latest of anybody's, also of a consent that came to nothing after that.
+    `last_success_at` and `last_error` are the latest of anybody's; if nothing goes on failing, the latter may be of a
+    consent that came to nothing.
     """
 
     members: int
