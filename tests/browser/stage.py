@@ -102,11 +102,15 @@ class Backstage:
         self.provider, self.host = ProviderLevers(self.places), Host(HOST, self.places)
         self.satellite = Satellite(SATELLITE, self.places)
 
+    def unused(self, name: str) -> str:
+        """Make a name that nothing had before: records outlive the tests that they are about."""
+        return f"{name} {next(self.stage.numbers)}"
+
     # -- as an admin
 
     def install(self, name: str = "", url: str | None = "", *, by: str = "alice", **more: Any) -> str:
         """Install Team Files under a name that no other test uses, and give the installation's id."""
-        name = name or f"Files {next(self.stage.numbers)}"
+        name = name or self.unused("Files")
         installed = self.people[by].install(name, self.places.mcp if url == "" else url, **more)
         assert installed.status == 201, installed.body
         self.made.append((by, str(installed.json()["installation"])))

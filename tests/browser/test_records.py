@@ -54,9 +54,10 @@ def scripts(profile: Profile) -> list[str]:
 def test_records_say_who_did_what_to_which_server_newest_first(
     person: PersonFactory, backstage: Backstage, picture: Picture
 ) -> None:
-    backstage.uninstall(backstage.install("Struck Off Files"))
-    kept = backstage.install("Kept Files")
-    backstage.change(kept, name="Recorded Files", scopes=["files:write"])
+    gone, renamed = backstage.unused("Struck Off Files"), backstage.unused("Recorded Files")
+    backstage.uninstall(backstage.install(gone))
+    kept = backstage.install()
+    backstage.change(kept, name=renamed, scopes=["files:write"])
     backstage.connect("bob", kept)
     backstage.change(kept, enabled=False)
     alice = person("alice")
@@ -65,16 +66,16 @@ def test_records_say_who_did_what_to_which_server_newest_first(
     rows = records(alice.page)
 
     found = told(rows)  # other tests' chores may come between
-    assert [row[:4] for row in found if row[3] in ("Recorded Files", "Struck Off Files")] == [
-        [f"{DISABLED}.", "alice", "", "Recorded Files"],
-        ["Connected.", "bob", "", "Recorded Files"],
-        ["An authorization was begun.", "bob", "", "Recorded Files"],
-        ["An installation was changed.", "alice", "", "Recorded Files"],
-        ["An MCP server was installed.", "alice", "", "Recorded Files"],
-        [f"{UNINSTALLED}.", "alice", "", "Struck Off Files"],
-        ["An MCP server was installed.", "alice", "", "Struck Off Files"],
+    assert [row[:4] for row in found if row[3] in (renamed, gone)] == [
+        [f"{DISABLED}.", "alice", "", renamed],
+        ["Connected.", "bob", "", renamed],
+        ["An authorization was begun.", "bob", "", renamed],
+        ["An installation was changed.", "alice", "", renamed],
+        ["An MCP server was installed.", "alice", "", renamed],
+        [f"{UNINSTALLED}.", "alice", "", gone],
+        ["An MCP server was installed.", "alice", "", gone],
     ]
-    [changed] = (row[4] for row in found if row[0] == "An installation was changed." and row[3] == "Recorded Files")
+    [changed] = (row[4] for row in found if row[0] == "An installation was changed." and row[3] == renamed)
     assert "changed: name, scopes" in changed
     assert "scopes: files:write" in changed
     assert are_newest_first(rows)
@@ -132,22 +133,24 @@ def test_the_records_are_read_again_on_a_click(person: PersonFactory, backstage:
 
 
 def test_what_was_renamed_and_removed_is_called_as_it_was_last(person: PersonFactory, backstage: Backstage) -> None:
-    installation = backstage.install("First Name")
+    first, second = backstage.unused("First Name"), backstage.unused("Second Name")
+    installation = backstage.install(first)
     alice = person("alice")
     signed_in(alice.page, "alice")
-    is_shown(alice.page, "First Name", "Not connected")
-    backstage.change(installation, name="Second Name")
+    is_shown(alice.page, first, "Not connected")
+    backstage.change(installation, name=second)
     backstage.uninstall(installation)
 
     found = told(records(alice.page))
 
-    names = {row[3] for row in found if row[0].startswith(("An installation was changed", UNINSTALLED))}
-    assert "Second Name" in names
-    assert "First Name" not in names
+    names = [row[3] for row in found if row[0].startswith(("An installation was changed", UNINSTALLED))]
+    assert names.count(second) == 2
+    assert first not in names
 
 
 def test_what_is_gone_is_named_as_soon_as_a_record_says_its_name(person: PersonFactory, backstage: Backstage) -> None:
-    gone = backstage.install("Long Gone")
+    name = backstage.unused("Long Gone")
+    gone = backstage.install(name)
     backstage.uninstall(gone)
     [removed] = (
         one for one in read(backstage)["records"] if one["installation"] == gone and one["event"] == "uninstalled"
@@ -163,7 +166,7 @@ def test_what_is_gone_is_named_as_soon_as_a_record_says_its_name(person: PersonF
     alice.page.get_by_role("button", name="Older").click()
 
     expect(rows).to_have_count(2)
-    assert [row[3] for row in told(rows)] == ["Long Gone", "Long Gone"]
+    assert [row[3] for row in told(rows)] == [name, name]
 
 
 def test_who_is_no_admin_sees_no_forms_panels_or_records_and_asks_for_no_such_script(
