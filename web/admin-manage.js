@@ -158,25 +158,24 @@ function switches(subject) {
   return element("section", {}, element("h4", {}, "Pause, revoke, remove"), ...parts, uninstalling(subject));
 }
 
-function act(sentence, label, does, properties = {}) {
-  return element(
-    "div",
-    {},
-    element("p", {}, sentence),
-    actions(button(label, does, { class: "secondary", ...properties })),
-  );
+// A button that is named for which installation it is about, and looks like what it does.
+function act(sentence, [label, name], look, does) {
+  const named = { "aria-label": `${label}: ${name}`, class: `${look} outline` };
+  return element("div", {}, element("p", {}, sentence), actions(button(label, does, named)));
 }
 
 function disabling({ strongroom, team, id, installation, etag, save: saved }) {
   const off = () => strongroom.change(team, id, { enabled: false }, etag);
-  return act(CONSEQUENCES.disable, "Disable", () =>
+  return act(CONSEQUENCES.disable, ["Disable", installation.name], "secondary", () =>
     saved(off, `${installation.name} is disabled: nothing of it is given out.`),
   );
 }
 
 function enabling({ strongroom, team, id, installation, etag, save: saved }) {
   const on = () => strongroom.change(team, id, { enabled: true }, etag);
-  return act(CONSEQUENCES.enable, "Enable", () => saved(on, `${installation.name} is enabled.`));
+  return act(CONSEQUENCES.enable, ["Enable", installation.name], "secondary", () =>
+    saved(on, `${installation.name} is enabled.`),
+  );
 }
 
 function revokingAll(subject) {
@@ -188,7 +187,8 @@ function revokingAll(subject) {
   });
   const end = () => strongroom.revokeAll(team, id, etag);
   const ask = async () => (await confirmed(question())) && saved(end, "Everything that was connected here is revoked.");
-  return act(revokingAllMeans(installation), "Revoke all connections", ask);
+  const named = ["Revoke all connections", installation.name];
+  return act(revokingAllMeans(installation), named, "strongroom-ends", ask);
 }
 
 function uninstalling(subject) {
@@ -199,7 +199,7 @@ function uninstalling(subject) {
     yes: `Uninstall ${installation.name}`,
   });
   const ask = async () => (await confirmed(question())) && uninstalled(subject);
-  return act(CONSEQUENCES.uninstall, "Uninstall", ask);
+  return act(CONSEQUENCES.uninstall, ["Uninstall", installation.name], "strongroom-ends", ask);
 }
 
 // The card goes with it, so that focus has to go elsewhere: to the list, which says what has happened.

@@ -20,7 +20,8 @@ import {
 export function card(installation, context) {
   const heading = element("h3", { id: freshId("server"), tabindex: "-1", "data-act": "heading" }, installation.name);
   const { activity, notice } = context;
-  const meaning = meaningOf(installation, context.role);
+  // Whoever is connecting is not told to.
+  const meaning = activity ? null : meaningOf(installation, context.role);
   return element(
     "article",
     {
@@ -31,8 +32,8 @@ export function card(installation, context) {
     },
     element("header", { class: "strongroom-head" }, heading, badge(installation)),
     notice && element("p", { class: `strongroom-notice strongroom-${notice.kind}` }, notice.sentence),
-    element("p", { class: "strongroom-meaning" }, context.manage ? forAdmins(meaning) : meaning),
-    context.more && element("p", { class: "strongroom-meaning" }, moreOf(installation, context)),
+    meaning && element("p", { class: "strongroom-meaning" }, context.manage ? forAdmins(meaning) : meaning),
+    context.more && !activity && element("p", { class: "strongroom-meaning" }, moreOf(installation, context)),
     facts(...standing(installation, context)),
     ...(activity ? [panel(installation, activity)] : offer(installation, context)),
     context.timeline,
@@ -146,12 +147,13 @@ function offer(installation, context) {
   const needed = mine && (needsPerson(installation, context.role) || (context.more && enabled));
   const can = { connect: needed, reconnect: mine && enabled && held && !needed, revoke: mine && held };
   const buttons = actions(installation, context, can);
-  return needed ? [leads(installation), ...buttons] : [...buttons, tucked(leads(installation))];
+  return needed ? [leads(installation), ...buttons] : [...buttons, tucked(installation)];
 }
 
-function tucked(where) {
-  const summary = element("summary", { "data-act": "where" }, "Where connecting leads");
-  return element("details", { class: "strongroom-where", "data-part": "where" }, summary, where);
+function tucked(installation) {
+  const whose = element("span", { class: "strongroom-unseen" }, ` (${installation.name})`);
+  const summary = element("summary", { "data-act": "where" }, "Where connecting leads", whose);
+  return element("details", { class: "strongroom-where", "data-part": "where" }, summary, leads(installation));
 }
 
 function actions(installation, context, can) {

@@ -138,6 +138,7 @@ export class Authorization {
     try {
       while (!this.#stopping.signal.aborted) {
         const state = await this.#state();
+        if (state === "failed") await nudges.told(LATER, this.#stopping.signal);
         if (!UNDER_WAY.has(state)) return this.#ended(state, nudges.code);
         if (nudges.code === "declined") return this.#ended("declined", null); // its secret is gone: nothing comes of it
         // After that the window is on its way back, and is isolated by our own callback.
@@ -204,6 +205,13 @@ class Nudges {
       };
       signal.addEventListener("abort", this.#wake, { once: true });
     });
+  }
+
+  // Wait until the window that was to finish it says what went wrong, or so many milliseconds: the API knows that
+  // something did before that window has been told.
+  async told(milliseconds, signal) {
+    const until = Date.now() + milliseconds;
+    while (this.code === null && Date.now() < until && !signal.aborted) await this.next(until - Date.now(), signal);
   }
 
   end() {

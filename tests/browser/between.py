@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, Request, Route
+from playwright.sync_api import APIResponse, BrowserContext, Request, Route
 
 AUTHORIZE = re.compile(r"/v1/teams/[^/]+/installations/[^/]+/authorize$")
 AUTHORIZATION = re.compile(r"/v1/authorizations/[^/]+$")
@@ -55,6 +55,24 @@ class Held:
         """Let all go on that wait, and hold no more."""
         for route in self.waiting:
             route.continue_()
+        self.context.unroute(self.pattern)
+
+
+@dataclass
+class HeldAnswers:
+    """Answers that the API has given, and that stay on their way until `go`."""
+
+    context: BrowserContext
+    pattern: re.Pattern[str]
+    waiting: list[tuple[Route, APIResponse]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.context.route(self.pattern, lambda route: self.waiting.append((route, route.fetch())))
+
+    def go(self) -> None:
+        """Let all arrive that wait, and hold no more."""
+        for route, answered in self.waiting:
+            route.fulfill(response=answered)
         self.context.unroute(self.pattern)
 
 

@@ -22,6 +22,7 @@ from local.signing import Reply, send
 from local.stack import Stack
 from tests.browser.steps import TEAMS
 
+ADMINS = ("alice", "mallory")  # of the teams that tests install in
 PATIENCE = 30.0
 _POLL = 0.1
 # The schedule fires when a test says so, and what the functions renew ahead of time is the template's own.
@@ -91,10 +92,10 @@ def _quiet(line: str) -> None:
 
 @dataclass
 class Backstage:
-    """What one test does behind the pages, through the real API and the provider's levers; `tidy` takes it all back."""
+    """What one test does behind the pages, through the real API and the provider's levers. `tidy` takes it all back, and
+    uninstalls whatever is there."""
 
     stage: Stage
-    made: list[tuple[str, str]] = field(default_factory=list)
     moved: bool = False
 
     def __post_init__(self) -> None:
@@ -113,8 +114,7 @@ class Backstage:
         name = name or self.unused("Files")
         installed = self.people[by].install(name, self.places.mcp if url == "" else url, **more)
         assert installed.status == 201, installed.body
-        self.made.append((by, str(installed.json()["installation"])))
-        return self.made[-1][1]
+        return str(installed.json()["installation"])
 
     def install_by_hand(self, name: str = "", scopes: Sequence[str] = (), **provider: Any) -> str:
         """The same with a client that alice has registered at the provider; `provider` is what she enters besides."""
@@ -125,7 +125,12 @@ class Backstage:
 
     def uninstall(self, installation: str, *, by: str = "alice") -> None:
         assert self.people[by].at("DELETE", installation).status == 200
-        self.made.remove((by, installation))
+
+    def installed(self, *, by: str = "alice") -> dict[str, str]:
+        """Give the names of all that is installed in an admin's team, by id."""
+        person = self.people[by]
+        listed = person.ask("GET", f"/v1/teams/{person.team}/installations?limit=100").json()["installations"]
+        return {str(one["installation"]): str(one["name"]) for one in listed}
 
     def change(self, installation: str, *, by: str = "alice", **changes: Any) -> None:
         assert self.people[by].at("PATCH", installation, body=changes).status == 200
@@ -219,7 +224,7 @@ class Backstage:
     # -- the end
 
     def tidy(self) -> None:
-        """Uninstall what was installed, put everybody back, and let the provider be itself again."""
+        """Let the provider be itself again, put everybody back, and uninstall what is there, by whomever it was."""
         usual = Lifetimes()
         self.pull("faults")
         self.pull("isolate", on=False)
@@ -228,6 +233,7 @@ class Backstage:
         if self.moved:
             for member in MEMBERS:
                 self.host.put_member(member.team, member.user, member.role)
-        for by, installation in self.made:
-            assert self.people[by].at("DELETE", installation).status in (200, 404)
+        for admin in ADMINS:
+            for installation in self.installed(by=admin):
+                assert self.people[admin].at("DELETE", installation).status in (200, 404)
         self.stage.forget_quotas()

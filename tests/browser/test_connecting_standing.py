@@ -38,6 +38,20 @@ def test_who_has_only_said_no_was_never_connected(person: PersonFactory, backsta
     expect(card(bob.page, "Denied Files").get_by_text("Why am I not connected?")).to_be_visible()
 
 
+def test_who_is_connecting_is_not_told_to_until_they_stop(person: PersonFactory, backstage: Backstage) -> None:
+    backstage.install("Begun Files")
+    bob = person("bob")
+    signed_in(bob.page, "bob")
+    says(bob.page, "Begun Files", "It is not connected yet. Connect to use it.")
+
+    connect(bob.page, "Begun Files")
+    says(bob.page, "Begun Files", "This page notices when you have finished.")
+    expect(card(bob.page, "Begun Files")).not_to_contain_text("Connect to use it.")
+
+    press(bob.page, "Begun Files", "Stop waiting")
+    says(bob.page, "Begun Files", "It is not connected yet. Connect to use it.")
+
+
 def test_who_may_not_connect_is_not_told_to(person: PersonFactory, backstage: Backstage) -> None:
     backstage.install("Lost Files", sharing="shared")
     backstage.put_member("carol", "team_admin")

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.between import AUTHORIZATION, COMPLETE, Asked, answer
+from tests.browser.between import AUTHORIZATION, COMPLETE, Asked, HeldAnswers, answer
 from tests.browser.conftest import PersonFactory
 from tests.browser.stage import Backstage
 from tests.browser.steps import (
@@ -25,6 +25,7 @@ from tests.browser.steps import (
 )
 
 ARRIVAL = "sessionStorage.getItem('strongroom.arrival')"
+SEEN = "document.dispatchEvent(new Event('visibilitychange'))"
 FAST = "const told = Date.now; Date.now = () => told() + 660_000;"  # eleven minutes
 
 
@@ -99,6 +100,27 @@ def _succeeds_when_tried_again(page: Page, popup: Page, name: str) -> None:
     again.click()
     is_gone(popup)
     is_shown(page, name, "Connected")
+
+
+def test_a_page_that_reads_that_it_has_failed_before_the_other_window_does_says_why_all_the_same(
+    person: PersonFactory, backstage: Backstage
+) -> None:
+    backstage.install("Overtaking Files")
+    backstage.fault("status", status=503)
+    bob = person("bob")
+    bob.expect("status of 502")
+    signed_in(bob.page, "bob")
+    popup = connect(bob.page, "Overtaking Files")
+    late = HeldAnswers(bob.context, COMPLETE)
+    consent(popup, "bob")
+    backstage.until(lambda: bool(popup.title()) and bool(late.waiting))
+    with bob.page.expect_response(AUTHORIZATION) as looked:
+        bob.page.evaluate(SEEN)
+    assert looked.value.json()["state"] == "failed"
+
+    late.go()
+
+    says(bob.page, "Overtaking Files", "You consented, but then the provider gave no token, so nothing was connected.")
 
 
 def test_a_team_that_a_link_names_is_not_remembered_and_one_that_was_entered_is(

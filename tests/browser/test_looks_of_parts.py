@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from playwright.sync_api import FloatRect, Locator, expect
 
 from tests.browser.admin import answer_with, asked, unfold
+from tests.browser.axe import violations
 from tests.browser.conftest import PersonFactory
 from tests.browser.looks import Look, faults, seen_as
 from tests.browser.stage import Backstage
-from tests.browser.steps import press, signed_in
+from tests.browser.steps import card, press, signed_in
 
 # How far the words of a line end before the line does, which is where its mark stands.
 BEHIND_ITS_WORDS = """(line) => {
@@ -17,6 +20,8 @@ BEHIND_ITS_WORDS = """(line) => {
   words.selectNodeContents(line);
   return line.getBoundingClientRect().right - words.getBoundingClientRect().right;
 }"""
+
+COLOURS = "(one) => { const { color, borderColor } = getComputedStyle(one); return `${color} ${borderColor}`; }"
 
 
 def box(one: Locator) -> FloatRect:
@@ -67,3 +72,27 @@ def test_the_records_are_as_wide_as_the_window_and_no_wider(person: PersonFactor
             assert faults(page) == []
             scrolls = records.evaluate("(one) => one.scrollWidth > one.clientWidth")
             assert scrolls is (look.width < 500)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_ends_something_for_good_looks_like_nothing_else(
+    person: PersonFactory, backstage: Backstage, scheme: Literal["light", "dark"]
+) -> None:
+    backstage.install("Ending Files")
+    page = person("alice", color_scheme=scheme, reduced_motion="reduce").page  # no colour is on its way to another
+    signed_in(page, "alice")
+    panel = unfold(card(page, "Ending Files"), "Manage Ending Files")
+
+    def named(label: str) -> Locator:
+        return panel.get_by_role("button", name=f"{label}: Ending Files", exact=True)
+
+    def look(label: str) -> str:
+        return str(named(label).evaluate(COLOURS))
+
+    expect(named("Uninstall")).to_be_visible()
+    ending = look("Uninstall")
+    assert look("Revoke all connections") == ending
+    assert look("Disable") != ending
+    assert violations(page) == []
+    named("Uninstall").hover()
+    assert look("Uninstall") == ending

@@ -139,6 +139,8 @@ def test_a_list_reads_as_articles_with_names_facts_and_buttons(person: PersonFac
           - group
         - group
     """)
+    lines = card(page, "Team Notes").locator("summary")
+    expect(lines).to_have_text(["Where connecting leads (Team Notes)", "What has happened (Team Notes)"])
 
 
 def test_what_has_happened_reads_as_a_list_with_times(person: PersonFactory, backstage: Backstage) -> None:
