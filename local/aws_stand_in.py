@@ -6,6 +6,7 @@ a long poll would keep everybody else waiting.
 
 Nor does moto know that a transaction sent again with the same ClientRequestToken is the same transaction: on a busy
 machine, whoever did not wait for the first answer would meet what he wrote himself. Here he gets the first answer.
+For what a transaction costs see aws_savepoints.py.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from moto.dynamodb.models.table import Table
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 from werkzeug.wsgi import ClosingIterator
+
+from local import aws_savepoints
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -104,6 +107,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--port", type=int, required=True)
     port = parser.parse_args(arguments).port
     os.environ["MOTO_PORT"] = str(port)
+    aws_savepoints.install()
     application = OneByOne(DomainDispatcherApplication(create_backend_app))
     make_server("127.0.0.1", port, application, threaded=True, request_handler=_Quiet).serve_forever()
 
