@@ -193,11 +193,14 @@ function later(made) {
 
 // -- What has come back from a provider
 
+const FINISHING = "Finishing what you have allowed. That takes a few seconds.";
+const LOOKING = "Looking at what came of it. That takes a moment.";
+
 async function finishArrival() {
   const begun = begunHere(arrival.id);
   const inWindow = begun?.way === "popup";
   try {
-    say("Finishing what you have allowed. That takes a few seconds.");
+    say(arrival.secret ? FINISHING : LOOKING);
     const done = await finish(strongroom, arrival, { ask });
     if (done.state === "someone_else") return askForTheOther(done);
     arrival = null;

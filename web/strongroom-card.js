@@ -222,7 +222,11 @@ function waiting(installation, { authorization, open }) {
 
 function goOn({ way, facts }) {
   if (way === "tab") return `This tab goes on to ${facts.provider_host}.`;
-  return element("strong", {}, `Go on in the window of ${facts.provider_host}.`);
+  return element("strong", {}, openWords(facts.provider_host));
+}
+
+export function openWords(host) {
+  return `Go on in the window of ${host}.`;
 }
 
 const NOTICES = "This page notices when you have finished.";

@@ -80,8 +80,17 @@ function openWindow() {
   if (!opened) return null;
   opened.opener = null; // whatever is shown there has no hold on this page
   opened.document.title = "One moment";
-  opened.document.body.textContent = "One moment: Strongroom asks where to go.";
+  write(opened, "One moment: Strongroom asks where to go.");
   return opened;
+}
+
+// In a window that shows no page yet.
+function write(opened, sentence) {
+  try {
+    opened.document.body.textContent = sentence;
+  } catch {
+    // Closed meanwhile, or the person has gone elsewhere with it.
+  }
 }
 
 function pageOf(authorizationUrl) {
@@ -109,8 +118,9 @@ export class Authorization {
   // Go to the provider: there if a window was opened, else here.
   leave() {
     const target = pageOf(this.facts.authorization_url);
-    if (this.#window) this.#window.location.replace(target);
-    else location.assign(target);
+    if (!this.#window) return location.assign(target);
+    write(this.#window, `Waiting for ${this.facts.provider_host} to answer.`);
+    this.#window.location.replace(target);
   }
 
   // Inside a click: show the provider's page once more, in a new window. The one before is out of reach: on another

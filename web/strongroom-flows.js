@@ -1,6 +1,6 @@
 // What a person does with one installation, and what is said of it: connect, wait for what comes of it, revoke.
 import { SignedOut } from "./strongroom-api.js";
-import { closedWords } from "./strongroom-card.js";
+import { closedWords, openWords } from "./strongroom-card.js";
 import { begin, offered } from "./strongroom-connect.js";
 import { confirmed } from "./strongroom-dom.js";
 import { GONE, NOT_BEGUN, REVOKED, outcomeOf, problemOf, revokeQuestion } from "./strongroom-words.js";
@@ -62,7 +62,7 @@ export class Flows {
   async follow(authorization) {
     const id = authorization.installation;
     this.#cards.under(id, { kind: "waiting", authorization, open: true });
-    this.#list.readOut(`Go on in the window of ${authorization.facts.provider_host}.`);
+    this.#readOut(authorization, true);
     try {
       const outcome = await authorization.settled({ onWindow: (open) => this.#windowSeen(authorization, open) });
       await this.#settled(authorization, outcome);
@@ -76,7 +76,13 @@ export class Flows {
     const id = authorization.installation;
     if (this.#cards.activity(id)?.authorization !== authorization) return;
     this.#cards.under(id, { kind: "waiting", authorization, open });
-    if (!open) this.#list.readOut(closedWords(authorization.facts.provider_host));
+    this.#readOut(authorization, open);
+  }
+
+  #readOut({ installation, facts }, open) {
+    const found = this.#list.find(installation);
+    const words = open ? openWords(facts.provider_host) : closedWords(facts.provider_host);
+    this.#list.readOut(found ? `${found.name}: ${words}` : words);
   }
 
   #ended(authorization) {

@@ -7,7 +7,7 @@ export const GONE =
 export const NOT_BEGUN = "Nothing was connected, and you were sent nowhere.";
 export const REVOKED =
   "Revoked: nothing of it is given out any more. The provider is told now; in a moment, what came of that is told " +
-  "below, with what has happened.";
+  "below.";
 
 export function revokeQuestion({ name, sharing }, team) {
   const shared = sharing === "shared";

@@ -161,12 +161,11 @@ function again(mine) {
 // While it serves. `mine`: whether to connect is this person's.
 export function lastingOf({ renewable, expires_at, expiry }, mine) {
   if (renewable !== false) return "It works, and is renewed by itself: you need do nothing.";
-  const then = `${again(mine)} then.`;
   if (expires_at !== null) {
-    return `It works until ${dateOf(expires_at)}. The provider gave nothing to renew it with: ${then}`;
+    return `It works until ${dateOf(expires_at)}. The provider gave nothing to renew it with: ${again(mine)} by then.`;
   }
   if (expiry === "never") return "It works. Its token has no end.";
-  return `It works. The provider gave nothing to renew it with, and does not say when it ends: ${then}`;
+  return `It works. The provider gave nothing to renew it with, and does not say when it ends: ${again(mine)} then.`;
 }
 
 // The end of the token, as a fact. Null if there is no token to speak of. `mine`: whether to connect is this person's.
@@ -175,6 +174,6 @@ export function expiryOf({ expires_at, expiry, renewable, status }, mine) {
   if (expires_at === null) return expiry === "never" ? "has no end" : "the provider does not say when it ends";
   if (status === "expired") return ["ended ", timeAt(expires_at)];
   const nothing = "the provider gave nothing to renew it with";
-  if (renewable === false) return [`${nothing}: ${again(mine)} at `, timeAt(expires_at)];
+  if (renewable === false) return [`${nothing}: ${again(mine)} by `, timeAt(expires_at)];
   return ["renewed by itself; this one ends ", timeAt(expires_at)];
 }

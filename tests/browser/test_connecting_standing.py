@@ -80,7 +80,7 @@ def test_what_a_team_shares_and_nothing_renews_asks_admins_alone_to_connect_agai
     says(alice.page, "Lent Files", "connect again before that, and nothing is interrupted.")
     expect(alice.page.get_by_text("1 of 1 needs you.")).to_be_visible()
     says(bob.page, "Lent Files", "an admin has to connect again before that, and nothing is interrupted.")
-    assert "an admin has to connect again at " in facts(bob.page, "Lent Files")["Token"]
+    assert "an admin has to connect again by " in facts(bob.page, "Lent Files")["Token"]
     expect(bob.page.get_by_text("The one server here needs nothing from you.")).to_be_visible()
     expect(card(bob.page, "Lent Files").get_by_role("button")).to_have_count(0)
 

@@ -192,9 +192,9 @@ def test_what_cannot_be_renewed_is_told_at_once_and_again_when_it_has_ended(
 
     consent(connect(bob.page, "Brief Files"), "bob")
     says(bob.page, "Brief Files", "You are connected. It works until ")
-    says(bob.page, "Brief Files", "The provider gave nothing to renew it with: connect again then.")
+    says(bob.page, "Brief Files", "The provider gave nothing to renew it with: connect again by then.")
     assert facts(bob.page, "Brief Files")["Token"].startswith(
-        "the provider gave nothing to renew it with: connect again at "
+        "the provider gave nothing to renew it with: connect again by "
     )
     backstage.becomes("bob", installation, "auth_required")
     bob.page.reload()

@@ -31,6 +31,9 @@ window.open = (...wish) => {
   return open(...wish);
 };
 """
+# What the window shows until the provider answers, as the page that opened it sees it: Playwright waits for that answer.
+KEPT = "const open = window.open; window.open = (...how) => (window.kept = open.apply(window, how));"
+SHOWS = "(words) => window.kept?.document.body.textContent === words"
 LOOKS_CLOSED = "That window looks closed."
 
 
@@ -60,6 +63,21 @@ def test_the_window_is_opened_inside_the_click_and_knows_nothing_of_the_page(
     assert popup.evaluate("window.opener") is None
     assert popup.evaluate("document.referrer") == ""
     says(bob.page, "Quick Files", "Go on in the window of")
+
+
+def test_a_window_that_a_slow_provider_keeps_waiting_says_for_whom(person: PersonFactory, backstage: Backstage) -> None:
+    backstage.install("Slow Files")
+    backstage.slow_provider(seconds=4)
+    bob = person("bob")
+    bob.context.add_init_script(KEPT)
+    signed_in(bob.page, "bob")
+
+    popup = connect(bob.page, "Slow Files")
+
+    host = urlsplit(backstage.places.provider).netloc
+    bob.page.wait_for_function(SHOWS, arg=f"Waiting for {host} to answer.")
+    consent(popup, "bob")
+    is_shown(bob.page, "Slow Files", "Connected")
 
 
 def test_a_provider_that_isolates_its_window_looks_closed_and_the_words_fit_that_too(

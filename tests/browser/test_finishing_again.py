@@ -7,13 +7,14 @@ import re
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.between import AUTHORIZATION, COMPLETE, Asked, HeldAnswers, answer
+from tests.browser.between import AUTHORIZATION, COMPLETE, Asked, Held, HeldAnswers, answer
 from tests.browser.conftest import PersonFactory
 from tests.browser.stage import Backstage
 from tests.browser.steps import (
     button,
     connect,
     consent,
+    deny,
     fill_in,
     is_gone,
     is_shown,
@@ -121,6 +122,21 @@ def test_a_page_that_reads_that_it_has_failed_before_the_other_window_does_says_
     late.go()
 
     says(bob.page, "Overtaking Files", "You consented, but then the provider gave no token, so nothing was connected.")
+
+
+def test_who_has_denied_is_not_told_that_something_is_finished(person: PersonFactory, backstage: Backstage) -> None:
+    backstage.install("Unfinished Files")
+    bob = person("bob")
+    signed_in(bob.page, "bob")
+    popup = connect(bob.page, "Unfinished Files")
+    popup.wait_for_url(f"{backstage.places.provider}/authorize?*")
+    held = Held(bob.context, AUTHORIZATION)
+
+    deny(popup, "bob")
+
+    expect(popup.get_by_role("status")).to_have_text("Looking at what came of it. That takes a moment.")
+    held.go()
+    expect(popup.get_by_role("status")).to_contain_text("Consent was denied at the provider")
 
 
 def test_a_team_that_a_link_names_is_not_remembered_and_one_that_was_entered_is(

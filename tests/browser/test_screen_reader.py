@@ -294,12 +294,36 @@ def test_connecting_is_read_out_once_and_in_order(person: PersonFactory, backsta
     popup = connect(page, "Team Files")
     expect(card(page, "Team Files")).to_contain_text("This page notices when you have finished.")
     [waiting] = heard.take()
-    assert waiting.startswith("Go on in the window of ")
+    assert waiting.startswith("Team Files: Go on in the window of ")
     consent(popup, "bob")
     is_shown(page, "Team Files", "Connected")
     expect(page.get_by_role("status").filter(has_text="Team Files: You are connected.")).to_have_count(1)
 
     assert heard.take() == ["The one server here needs nothing from you.", "Team Files: You are connected."]
+
+
+def test_a_window_that_was_closed_and_opened_again_is_read_out_as_both(
+    person: PersonFactory, backstage: Backstage
+) -> None:
+    backstage.install("Team Files")
+    page = person("bob").page
+    signed_in(page, "bob")
+    popup = connect(page, "Team Files")
+    expect(card(page, "Team Files")).to_contain_text("This page notices when you have finished.")
+    heard = Announced(page)
+
+    popup.close()
+    expect(card(page, "Team Files")).to_contain_text("That window looks closed.")
+    [closed] = heard.take()
+    with page.expect_popup() as opened:
+        press(page, "Team Files", "Open it again")
+    expect(card(page, "Team Files")).to_contain_text("Go on in the window of ")
+    [again] = heard.take()
+
+    assert closed.startswith("Team Files: That window looks closed.")
+    assert again.startswith("Team Files: Go on in the window of ")
+    consent(opened.value, "bob")
+    is_shown(page, "Team Files", "Connected")
 
 
 def test_denying_is_read_out_once_on_both_pages(person: PersonFactory, backstage: Backstage) -> None:
