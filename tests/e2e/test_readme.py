@@ -96,6 +96,16 @@ def printed(system: Ports, tmp_path_factory: pytest.TempPathFactory) -> list[str
     return run.stdout.split(f"{BETWEEN}\n")
 
 
+def test_the_ports_that_the_readme_names_are_those_of_the_system() -> None:
+    named, ports = " ".join(README.read_text().split()), Ports(9600)
+    assert (
+        f"`--port {ports.first}`: that one is the API, {ports.sign_in} the sign-in service, {ports.provider} the provider, "
+        f"{ports.team_files} the MCP server, {ports.host_page} the example host page, {ports.gateway} the gateway; "
+        f"{ports.aws} and the ninety from {ports.runtime.start} on"
+    ) in named
+    assert len(ports.runtime) == 90
+
+
 def test_the_doctor_says_what_the_readme_shows_of_it(system: Ports) -> None:
     [command] = [block.text for block in blocks(README) if block.mark == "run: doctor"]
     shown = next(
