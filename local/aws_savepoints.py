@@ -20,10 +20,10 @@ from moto.dynamodb.models.table import Table
 Update = Callable[..., Item]
 
 
-def install(put: Callable[[type, str, Any], None] = setattr) -> None:
-    """Let moto's transactions in this process share rows. `put` sets the attribute of a class."""
-    put(Table, "__deepcopy__", _sharing_rows)
-    put(DynamoDBBackend, "update_item", _of_a_copy(DynamoDBBackend.update_item))
+def install() -> None:
+    """Let moto's transactions share rows, in this process and from now on."""
+    Table.__deepcopy__ = _sharing_rows  # type: ignore[attr-defined] # what copy.deepcopy asks for, and moto's has not
+    DynamoDBBackend.update_item = _of_a_copy(DynamoDBBackend.update_item)  # type: ignore[method-assign] # it is wrapped
 
 
 def _sharing_rows(table: Table, _: dict[int, Any]) -> Table:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import Item
+from moto.dynamodb.models.table import Table
 
-from local import aws_savepoints
+from local import aws_savepoints, aws_stand_in
 from strongroom.adapters import clients
 from tests.contract.stand_in import create_table
 
@@ -72,8 +73,37 @@ def rows() -> Iterator[Rows]:
 
 
 @pytest.fixture
-def sharing(monkeypatch: pytest.MonkeyPatch) -> None:
-    aws_savepoints.install(partial(monkeypatch.setattr, raising=False))
+def taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test installs is gone after it."""
+    monkeypatch.setattr(Table, "__deepcopy__", None, raising=False)
+    monkeypatch.setattr(DynamoDBBackend, "update_item", DynamoDBBackend.update_item)
+
+
+@pytest.fixture
+def sharing(taken_back: None) -> None:
+    aws_savepoints.install()
+
+
+class Server:
+    """Notes, when it is to serve, whether transactions share rows by then."""
+
+    shared: ClassVar[list[bool]] = []
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def serve_forever(self) -> None:
+        self.shared.append(Table.__deepcopy__ is aws_savepoints._sharing_rows)  # type: ignore[attr-defined] # moto's has none
+
+
+@pytest.mark.usefixtures("taken_back")
+def test_the_stand_in_serves_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aws_stand_in, "make_server", Server)
+    monkeypatch.setenv("MOTO_PORT", "")
+
+    aws_stand_in.main(["--port", "1"])
+
+    assert Server.shared == [True]
 
 
 @pytest.mark.usefixtures("sharing")
