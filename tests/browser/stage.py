@@ -22,7 +22,6 @@ from local.signing import Reply, send
 from local.stack import Stack
 from tests.browser.steps import TEAMS
 
-ADMINS = ("alice", "mallory")  # of the teams that tests install in
 PATIENCE = 30.0
 _POLL = 0.1
 # The schedule fires when a test says so, and what the functions renew ahead of time is the template's own.
@@ -36,6 +35,7 @@ class Stage:
     stack: Stack
     places: Places
     people: dict[str, Person]
+    admins: list[Person]
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -70,7 +70,7 @@ def standing(
         places = Places(ports)
         people = {name: Person(name, team, places) for name, team in TEAMS.items()}
         try:
-            yield Stage(stack, places, people)
+            yield Stage(stack, places, people, _admins(people))
         finally:
             for person in people.values():
                 person.browser.close()
@@ -84,6 +84,11 @@ def _signing_in_for(seconds: int | None, service: Service) -> Service:
     if seconds is None or service.name != "sign-in service":
         return service
     return replace(service, arguments=(*service.arguments, "--access-token-seconds", str(seconds)))
+
+
+def _admins(people: Mapping[str, Person]) -> list[Person]:
+    """Who installs in the teams that there are, one for each."""
+    return [people[one.user].in_team(one.team) for one in MEMBERS if one.role == "team_admin"]
 
 
 def _quiet(line: str) -> None:
@@ -126,9 +131,9 @@ class Backstage:
     def uninstall(self, installation: str, *, by: str = "alice") -> None:
         assert self.people[by].at("DELETE", installation).status == 200
 
-    def installed(self, *, by: str = "alice") -> dict[str, str]:
-        """Give the names of all that is installed in an admin's team, by id."""
-        person = self.people[by]
+    def installed(self, admin: Person | None = None) -> dict[str, str]:
+        """Give the names of all that is installed in an admin's team, by id; of alice's, if nobody is named."""
+        person = admin or self.people["alice"]
         listed = person.ask("GET", f"/v1/teams/{person.team}/installations?limit=100").json()["installations"]
         return {str(one["installation"]): str(one["name"]) for one in listed}
 
@@ -233,7 +238,7 @@ class Backstage:
         if self.moved:
             for member in MEMBERS:
                 self.host.put_member(member.team, member.user, member.role)
-        for admin in ADMINS:
-            for installation in self.installed(by=admin):
-                assert self.people[admin].at("DELETE", installation).status in (200, 404)
+        for admin in self.stage.admins:
+            for installation in self.installed(admin):
+                assert admin.at("DELETE", installation).status in (200, 404)
         self.stage.forget_quotas()

@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from local.services.visits import DEMO_PASSWORD
 
 CONNECTIONS = "/connections"  # on the API's origin, which is the base URL of every profile
+SEEN = "document.dispatchEvent(new Event('visibilitychange'))"  # what a tab does when somebody looks at it again
 TEAMS = {"alice": "acme", "bob": "acme", "carol": "acme", "mallory": "rivals"}
 
 

@@ -12,7 +12,7 @@ from local.signing import send
 from tests.browser.between import AUTHORIZATION, COMPLETE, LIST, Asked, answer
 from tests.browser.conftest import PersonFactory
 from tests.browser.stage import Backstage, Stage, standing
-from tests.browser.steps import button, card, connect, consent, is_gone, is_shown, press, says, signed_in
+from tests.browser.steps import SEEN, button, card, connect, consent, is_gone, is_shown, press, says, signed_in
 
 ENDED = "Your sign-in has ended. Sign in again to go on. What is connected stays."
 UNAUTHORIZED = {"message": "Unauthorized"}  # as API Gateway says it
@@ -116,7 +116,7 @@ def test_a_list_that_is_refused_is_taken_away_and_is_there_again_after_the_next_
     answer(bob.context, LIST, 401, UNAUTHORIZED, times=1)
 
     bob.page.clock.run_for(20_000)
-    bob.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    bob.page.evaluate(SEEN)
 
     expect(bob.page.get_by_text(ENDED)).to_be_visible()
     expect(bob.page.get_by_role("button", name="Sign in", exact=True)).to_be_focused()

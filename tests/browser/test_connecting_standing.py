@@ -12,9 +12,7 @@ from tests.browser.between import LIST, TIMELINE, alter, answer
 from tests.browser.conftest import PersonFactory
 from tests.browser.profile import Profile
 from tests.browser.stage import Backstage
-from tests.browser.steps import button, card, connect, consent, deny, facts, is_shown, press, says, signed_in
-
-SEEN = "document.dispatchEvent(new Event('visibilitychange'))"
+from tests.browser.steps import SEEN, button, card, connect, consent, deny, facts, is_shown, press, says, signed_in
 
 
 def _obvious(bob: Profile, name: str) -> list[str | None]:

@@ -11,6 +11,7 @@ from tests.browser.between import AUTHORIZATION, COMPLETE, Asked, Held, HeldAnsw
 from tests.browser.conftest import PersonFactory
 from tests.browser.stage import Backstage
 from tests.browser.steps import (
+    SEEN,
     button,
     connect,
     consent,
@@ -26,7 +27,6 @@ from tests.browser.steps import (
 )
 
 ARRIVAL = "sessionStorage.getItem('strongroom.arrival')"
-SEEN = "document.dispatchEvent(new Event('visibilitychange'))"
 FAST = "const told = Date.now; Date.now = () => told() + 660_000;"  # eleven minutes
 
 

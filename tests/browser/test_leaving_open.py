@@ -12,9 +12,8 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser.between import LIST, Asked
 from tests.browser.conftest import PersonFactory
 from tests.browser.stage import Backstage
-from tests.browser.steps import button, card, connect, consent, is_gone, is_shown, signed_in
+from tests.browser.steps import SEEN, button, card, connect, consent, is_gone, is_shown, signed_in
 
-SEEN = "document.dispatchEvent(new Event('visibilitychange'))"
 REFRESHED = "document.querySelector('strongroom-connections').refresh()"
 
 
