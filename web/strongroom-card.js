@@ -1,7 +1,7 @@
 // One installation as a person sees it: how it stands, where connecting leads, and the one thing to do next.
 import { forAdmins } from "./strongroom-admins.js";
 import { hostIn, offered } from "./strongroom-connect.js";
-import { button, element, freshId } from "./strongroom-dom.js";
+import { button, element, freshId, unseen } from "./strongroom-dom.js";
 import {
   badgeOf,
   dateOf,
@@ -20,8 +20,6 @@ import {
 export function card(installation, context) {
   const heading = element("h3", { id: freshId("server"), tabindex: "-1", "data-act": "heading" }, installation.name);
   const { activity, notice } = context;
-  // Whoever is connecting is not told to.
-  const meaning = activity ? null : meaningOf(installation, context.role);
   return element(
     "article",
     {
@@ -32,8 +30,7 @@ export function card(installation, context) {
     },
     element("header", { class: "strongroom-head" }, heading, badge(installation)),
     notice && element("p", { class: `strongroom-notice strongroom-${notice.kind}` }, notice.sentence),
-    meaning && element("p", { class: "strongroom-meaning" }, context.manage ? forAdmins(meaning) : meaning),
-    context.more && !activity && element("p", { class: "strongroom-meaning" }, moreOf(installation, context)),
+    ...(activity ? [] : meanings(installation, context)), // whoever is connecting is not told to
     facts(...standing(installation, context)),
     ...(activity ? [panel(installation, activity)] : offer(installation, context)),
     context.timeline,
@@ -43,6 +40,12 @@ export function card(installation, context) {
 
 const MORE = "The server wants more than you have allowed. Reconnect to allow it: you will see what before you go on.";
 const MORE_FOR_ADMINS = "The server wants more than was allowed. Only an admin can allow it: ask one.";
+
+function meanings(installation, context) {
+  const meaning = meaningOf(installation, context.role);
+  const sentences = [context.manage ? forAdmins(meaning) : meaning, context.more && moreOf(installation, context)];
+  return sentences.filter(Boolean).map((sentence) => element("p", { class: "strongroom-meaning" }, sentence));
+}
 
 function moreOf(installation, { role }) {
   return mayConnect(installation, role) ? MORE : MORE_FOR_ADMINS;
@@ -151,7 +154,7 @@ function offer(installation, context) {
 }
 
 function tucked(installation) {
-  const whose = element("span", { class: "strongroom-unseen" }, ` (${installation.name})`);
+  const whose = unseen(` (${installation.name})`);
   const summary = element("summary", { "data-act": "where" }, "Where connecting leads", whose);
   return element("details", { class: "strongroom-where", "data-part": "where" }, summary, leads(installation));
 }

@@ -150,7 +150,7 @@ export class StrongroomConnections extends HTMLElement {
       mayConnect: (installation) => mayConnect(installation, list.#list?.role),
       refresh: () => list.refresh(),
       notice: (id, notice) => list.#notice(id, notice),
-      readOut: (sentence) => list.#readOut(sentence),
+      readOut: (id, sentence) => list.#readOut(id, sentence),
       complain: (problem, id) => list.#complain(problem, id),
     };
   }
@@ -179,10 +179,11 @@ export class StrongroomConnections extends HTMLElement {
     this.#said.textContent = sentence;
   }
 
-  // Read out what a card shows already.
-  #readOut(sentence) {
+  // Read out what a card shows already, with the server's name.
+  #readOut(id, sentence) {
+    const name = this.#find(id)?.name;
     this.#said.className = "strongroom-said strongroom-unseen";
-    this.#said.textContent = sentence;
+    this.#said.textContent = name ? `${name}: ${sentence}` : sentence;
   }
 
   // Whoever comes by what was read out must not find what is not true any more.
@@ -198,7 +199,7 @@ export class StrongroomConnections extends HTMLElement {
   #notice(id, told) {
     const notice = this.#isManaged() ? { ...told, sentence: forAdmins(told.sentence) } : told;
     if (!id || !this.#cards.notice(id, notice)) return this.say(notice.sentence, notice.kind);
-    this.#readOut(`${this.#find(id).name}: ${notice.sentence}`);
+    this.#readOut(id, notice.sentence);
   }
 
   #trouble(event) {

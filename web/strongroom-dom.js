@@ -53,6 +53,11 @@ export function linkTo(url, text) {
   return element("a", { href: target.href, target: "_blank", rel: "noopener noreferrer" }, text);
 }
 
+// Text for who does not see what it stands beside: what a screen reader says besides.
+export function unseen(text) {
+  return element("span", { class: "strongroom-unseen" }, text);
+}
+
 let counted = 0;
 
 // A fresh id, to tie labels, descriptions and headings to what they belong to.

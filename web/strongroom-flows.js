@@ -54,7 +54,7 @@ export class Flows {
         if (agreed) this.#cards.under(id, { kind: "beginning" });
       };
       this.#cards.under(id, { kind: "agreeing", begun, shown, answer });
-      this.#list.readOut(`Before you go on to ${begun.provider_host}: read where it leads.`);
+      this.#list.readOut(id, `Before you go on to ${begun.provider_host}: read where it leads.`);
     });
   }
 
@@ -80,9 +80,7 @@ export class Flows {
   }
 
   #readOut({ installation, facts }, open) {
-    const found = this.#list.find(installation);
-    const words = open ? openWords(facts.provider_host) : closedWords(facts.provider_host);
-    this.#list.readOut(found ? `${found.name}: ${words}` : words);
+    this.#list.readOut(installation, open ? openWords(facts.provider_host) : closedWords(facts.provider_host));
   }
 
   #ended(authorization) {

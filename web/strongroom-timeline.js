@@ -1,5 +1,5 @@
 // Why am I disconnected: what happened to one connection, and what happens next, in the API's own sentences.
-import { attempt, button, element, linkTo, replace } from "./strongroom-dom.js";
+import { attempt, button, element, linkTo, replace, unseen } from "./strongroom-dom.js";
 import { inLocalTime, problemOf, standingOf, timeAt } from "./strongroom-words.js";
 import { SignedOut } from "./strongroom-api.js";
 
@@ -17,8 +17,7 @@ export function timeline(strongroom, team, installation) {
   const place = element("div", { class: "strongroom-timeline-told" });
   const denied = installation.connection.reason === "denied";
   const question = QUESTIONS[standingOf(installation)] ?? (denied ? NOT_CONNECTED : HAPPENED);
-  const whose = element("span", { class: "strongroom-unseen" }, ` (${name})`);
-  const summary = element("summary", { "data-act": "timeline" }, question, whose);
+  const summary = element("summary", { "data-act": "timeline" }, question, unseen(` (${name})`));
   const made = element("details", { class: "strongroom-timeline", "data-part": "timeline" }, summary, place);
   const ask = () => made.open && attempt(place, () => load(place, strongroom, team, installation));
   for (const event of ["toggle", "strongroom-again"]) made.addEventListener(event, ask);

@@ -1,6 +1,6 @@
 // A design of one's own, without the element: one button that connects one installation.
 import { SignedOut, Strongroom } from "https://strongroom.example.com/connections/strongroom-api.js";
-import { closedWords, destination } from "https://strongroom.example.com/connections/strongroom-card.js";
+import { closedWords, destination, openWords } from "https://strongroom.example.com/connections/strongroom-card.js";
 import { begin, offered } from "https://strongroom.example.com/connections/strongroom-connect.js";
 import { meaningOf, outcomeOf, problemOf } from "https://strongroom.example.com/connections/strongroom-words.js";
 import { say, signedOut, token, welcome } from "./sign-in.js";
@@ -31,7 +31,7 @@ async function connect() {
   const host = authorization.facts.provider_host;
   [reopenButton.onclick, stopButton.onclick] = [() => authorization.reopen(), () => authorization.stop()];
   waiting(true);
-  const onWindow = (open) => say(open ? `Go on in the window of ${host}.` : closedWords(host));
+  const onWindow = (open) => say(open ? openWords(host) : closedWords(host));
   onWindow(true);
   const outcome = await authorization.settled({ onWindow }).finally(() => waiting(false));
   say(outcomeOf(outcome, (await show()).connection).sentence);

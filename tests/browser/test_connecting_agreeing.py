@@ -50,6 +50,7 @@ def test_where_it_leads_is_shown_before_anybody_goes_there_if_it_was_not_known(
 
     press(bob.page, "Unseen Files", "Connect")
     _asks(bob, "Unseen Files", "This is where it leads:")
+    expect(bob.page.get_by_role("status").filter(has_text="Unseen Files: Before you go on to")).to_have_count(1)
     told = facts(bob.page, "Unseen Files")
     assert told["You go to"] == provider
     assert told["Asks for"] == "files:read, and to stay connected while you are away"
